@@ -1,0 +1,115 @@
+/**
+ * What the gateway sees of the actor engine: commands that pass the gate, and the waits of DESIGN's "Reads".
+ * Every promise resolves with a typed outcome; a rejection is a programmer error.
+ */
+import type { Channel, IdempotencyTag } from './core/types.ts';
+
+/** Nobody knows (yet) what became of the request; repeating it is always safe (invariant 7). 503. */
+export interface Unavailable {
+  readonly code: 'unknown' | 'overloaded' | 'quarantined';
+  readonly retryAfterSeconds: number;
+}
+
+/** A packet as its holder may see it. Times in ms since the epoch, amount in minor units once opened. */
+export interface PacketView {
+  readonly batchId: string;
+  readonly packetId: string;
+  readonly receiverId: string;
+  readonly claimedAt: number;
+  readonly asset: string;
+  readonly amount: number | undefined;
+  readonly openedAt: number | undefined;
+  /** Journal job that carries the newest event this answer reveals (API.md `position`). */
+  readonly position: string;
+}
+
+export interface ClaimRequest {
+  readonly batchId: string;
+  readonly receiverId: string;
+  /** The link's key as the client sent it. */
+  readonly linkKey: string | undefined;
+  /** Open in the same step. */
+  readonly open: boolean;
+  readonly tag: IdempotencyTag | undefined;
+}
+
+/** In the order of precedence of API.md; the first that holds is the answer. (E11, E12) */
+export type ClaimOutcome =
+  /** 201 now, or 201 again under the same Idempotency-Key (`replayed`). */
+  | { readonly code: 'claimed'; readonly packet: PacketView; readonly replayed: boolean }
+  /** 200: claimed before; opened now if asked to and it was not. */
+  | { readonly code: 'repeated'; readonly packet: PacketView }
+  | {
+      readonly code:
+        | 'idempotency_key_reused'
+        | 'batch_not_found'
+        | 'not_active'
+        | 'idempotency_key_required'
+        | 'expired'
+        | 'not_in_audience'
+        | 'bad_key'
+        | 'exhausted';
+    }
+  | Unavailable;
+
+export interface OpenRequest {
+  readonly batchId: string;
+  readonly receiverId: string;
+  /** Without it: the caller's oldest unopened packet, else the last opened. */
+  readonly packetId: string | undefined;
+}
+
+/** (E13, E14) */
+export type OpenOutcome =
+  | { readonly code: 'opened'; readonly packet: PacketView; readonly repeated: boolean }
+  | { readonly code: 'batch_not_found' | 'not_active' | 'not_claimed' | 'expired' }
+  | Unavailable;
+
+export interface AudienceRequest {
+  readonly batchId: string;
+  readonly senderId: string;
+  readonly channel: Channel;
+  readonly receivers: readonly string[];
+  readonly anyone: boolean;
+}
+
+/** (E8) `not_active`: not confirmed yet, so the association is still SQL (see Books.addAudience). */
+export type AudienceOutcome =
+  | {
+      readonly code: 'extended';
+      /** Distinct receivers now stored. */
+      readonly receivers: number;
+      readonly anyone: boolean;
+      readonly position: string;
+    }
+  | { readonly code: 'batch_not_found' | 'not_active' | 'not_sender' | 'expired' | 'audience_full' }
+  | Unavailable;
+
+export interface EngineStatus {
+  /** All 256 shards are served by this process and the journal answers. */
+  readonly ready: boolean;
+  readonly shardsServed: number;
+  readonly reason: string | undefined;
+}
+
+export type CaughtUp = 'settled' | 'timeout' | 'unknown_position';
+
+export interface Engine {
+  claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  open(request: OpenRequest): Promise<OpenOutcome>;
+  extendAudience(request: AudienceRequest): Promise<AudienceOutcome>;
+  /**
+   * Waits until all that this node acknowledged about the user or batch is settled, and the position `after`
+   * (a job id of any node) too; `timeout` after 5 s.
+   */
+  caughtUp(about: {
+    readonly userId?: string;
+    readonly batchId?: string;
+    readonly after?: string | undefined;
+  }): Promise<CaughtUp>;
+  status(): EngineStatus;
+  /** prom-client metrics of every thread, each as `register.getMetricsAsJSON()` gives them. */
+  metrics(): Promise<readonly object[]>;
+  /** Stops taking requests, flushes, releases what waits, ends the threads. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,231 @@
+/**
+ * Books: the SQL side of the product that needs no actor: funding, confirmation, pages, accounts, audit.
+ * Amounts are safe integers in minor units; times are ms since the epoch; ids are strings.
+ */
+import type { BatchParams, Channel, IdempotencyTag, Mode } from '../core/types.ts';
+
+/** An open transaction; only Books looks inside. */
+export interface Tx {
+  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
+}
+
+/** A response worth keeping under an idempotency key. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** False for refusals: the transaction is rolled back and nothing is kept. */
+  readonly keep: boolean;
+}
+
+export type OnceResult =
+  | { readonly code: 'answered'; readonly status: number; readonly body: unknown; readonly replayed: boolean }
+  | { readonly code: 'idempotency_key_reused' | 'idempotency_in_progress' };
+
+export interface DepositInput {
+  readonly userId: string;
+  readonly asset: string;
+  readonly amount: number;
+  readonly reference: string;
+}
+export type DepositResult =
+  | { readonly code: 'deposited'; readonly account: string; readonly balance: number }
+  /** The reference stands with another user, asset or amount. */
+  | { readonly code: 'reference_reused' }
+  /** The balance would leave the safe integers. */
+  | { readonly code: 'balance_overflow' };
+
+export interface NewBatch {
+  readonly senderId: string;
+  readonly mode: Mode;
+  readonly count: number;
+  readonly total: number;
+  readonly each: number | undefined;
+  readonly asset: string;
+  readonly greeting: string;
+  readonly expiresInSeconds: number;
+  readonly oncePerReceiver: boolean;
+  /** ≥ 128 random bits, base64url; made by the gateway. */
+  readonly linkKey: string;
+}
+export interface CreatedBatch {
+  readonly id: string;
+  readonly createdAt: number;
+}
+
+export interface ConfirmedBatch extends BatchParams {
+  readonly confirmedAt: number;
+}
+export type ConfirmResult =
+  | { readonly code: 'confirmed'; readonly batch: ConfirmedBatch; readonly repeated: boolean }
+  | { readonly code: 'batch_not_found' | 'not_sender' | 'insufficient_funds' | 'confirmation_expired' };
+
+export type AddAudienceResult =
+  | { readonly code: 'extended'; readonly receivers: number; readonly anyone: boolean }
+  | {
+      readonly code:
+        | 'batch_not_found'
+        | 'not_sender'
+        | 'audience_full'
+        /** Confirmed meanwhile: only the owning actor may change it now. */
+        | 'active';
+    };
+
+export type BatchStatus = 'awaiting_confirmation' | 'active' | 'exhausted' | 'expired';
+
+export interface BatchPage {
+  readonly id: string;
+  readonly status: BatchStatus;
+  readonly mode: Mode;
+  readonly count: number;
+  readonly claimed: number;
+  readonly opened: number;
+  /** Not yet claimed. (E9) */
+  readonly remaining: number;
+  readonly asset: string;
+  readonly greeting: string;
+  readonly senderId: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+  readonly linkKey: string;
+  /** The caller is the sender; only then the gateway shows what follows. */
+  readonly isSender: boolean;
+  readonly total: number;
+  readonly each: number | undefined;
+  readonly openedAmount: number;
+  readonly refundedAmount: number;
+}
+export type BatchPageResult =
+  | { readonly code: 'page'; readonly page: BatchPage }
+  /** `forbidden`: not sender, listed receiver, packet holder, nor in possession of the link's key. */
+  | { readonly code: 'batch_not_found' | 'forbidden' };
+
+export interface ClaimItem {
+  readonly packetId: string;
+  readonly receiverId: string;
+  readonly claimedAt: number;
+  readonly openedAt: number | undefined;
+  readonly amount: number | undefined;
+  /** Largest opened amount, once all are opened or the batch has expired; a tie goes to the earlier open. */
+  readonly best: boolean;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque cursor of the next page. */
+  readonly next: string | undefined;
+}
+export type ClaimsPageResult =
+  | ({ readonly code: 'page' } & Page<ClaimItem>)
+  | { readonly code: 'batch_not_found' | 'forbidden' | 'bad_cursor' };
+
+export interface AccountView {
+  readonly asset: string;
+  readonly balance: number;
+  readonly held: number;
+}
+export interface EntryView {
+  readonly id: string;
+  readonly at: number;
+  /** Signed, minor units. */
+  readonly amount: number;
+  readonly kind: 'deposit' | 'funding' | 'open' | 'refund';
+  /** The other side: `user:<id>`, `escrow:<batch id>` or `outside:<what>`. */
+  readonly counterpart: string;
+  readonly batchId: string | undefined;
+}
+export interface SentRecord {
+  readonly batchId: string;
+  readonly status: BatchStatus;
+  readonly mode: Mode;
+  readonly asset: string;
+  readonly count: number;
+  readonly claimed: number;
+  readonly opened: number;
+  readonly total: number;
+  readonly openedAmount: number;
+  readonly refundedAmount: number;
+  readonly greeting: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+}
+export interface ReceivedRecord {
+  readonly batchId: string;
+  readonly packetId: string;
+  readonly senderId: string;
+  readonly asset: string;
+  readonly greeting: string;
+  readonly claimedAt: number;
+  readonly openedAt: number | undefined;
+  readonly amount: number | undefined;
+}
+/** Totals over all pages, per asset. */
+export interface RecordTotals {
+  readonly asset: string;
+  readonly count: number;
+  readonly amount: number;
+}
+export type RecordsResult<T> =
+  | ({ readonly code: 'page'; readonly totals: readonly RecordTotals[] } & Page<T>)
+  | { readonly code: 'bad_cursor' };
+
+export interface AuditAsset {
+  readonly asset: string;
+  readonly issued: number;
+  readonly users: number;
+  readonly escrow: number;
+  readonly inFlight: number;
+  readonly paidOut: number;
+  /** issued − users − escrow − inFlight − paidOut */
+  readonly difference: number;
+}
+export interface Audit {
+  readonly assets: readonly AuditAsset[];
+  /** Accounts whose kept balance differs from their entries, or batches from their packets; 0 when all is well. */
+  readonly mismatches: number;
+}
+
+export interface Books {
+  /**
+   * Runs `work` in one transaction and keeps its answer under the user's key, committed together with the effect.
+   * "In progress" lives only as long as the connection. Without a tag it is a plain transaction.
+   */
+  once(
+    userId: string,
+    /** What the key is for, e.g. `POST /v1/batches`: part of what must be the same. */
+    scope: string,
+    tag: IdempotencyTag | undefined,
+    work: (tx: Tx) => Promise<Answer>,
+  ): Promise<OnceResult>;
+
+  deposit(tx: Tx, input: DepositInput): Promise<DepositResult>;
+  createBatch(tx: Tx, input: NewBatch): Promise<CreatedBatch>;
+  confirm(batchId: string, senderId: string): Promise<ConfirmResult>;
+  addAudience(
+    batchId: string,
+    senderId: string,
+    channel: Channel,
+    receivers: readonly string[],
+    anyone: boolean,
+  ): Promise<AddAudienceResult>;
+
+  batchPage(batchId: string, callerId: string, linkKey: string | undefined): Promise<BatchPageResult>;
+  claimsPage(
+    batchId: string,
+    callerId: string,
+    linkKey: string | undefined,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<ClaimsPageResult>;
+  accounts(userId: string): Promise<readonly AccountView[]>;
+  entries(
+    userId: string,
+    asset: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<({ readonly code: 'page' } & Page<EntryView>) | { readonly code: 'bad_cursor' }>;
+  sent(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<SentRecord>>;
+  received(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<ReceivedRecord>>;
+  audit(): Promise<Audit>;
+  /** True when Postgres answers. */
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+}

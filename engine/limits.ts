@@ -1,0 +1,62 @@
+/** Every limit of the system in one place; relations between them are asserted at the end. */
+
+export const shardCount = 256;
+
+// Domain (E1, E2, E18)
+export const countMin = 2;
+/** Largest batch; keeps a resident actor and its load bounded. */
+export const countMax = 1_000_000;
+export const amountMax = Number.MAX_SAFE_INTEGER;
+export const greetingLengthMax = 200;
+export const assetPattern = /^[A-Za-z][A-Za-z0-9:_-]{0,31}$/;
+export const userIdPattern = /^[A-Za-z0-9_.:@-]{1,64}$/;
+export const batchIdPattern = /^[1-9][0-9]{0,18}$/;
+export const linkKeyPattern = /^[A-Za-z0-9_-]{1,64}$/;
+export const idempotencyKeyPattern = /^[\x21-\x7e]{1,128}$/;
+export const referencePattern = /^[\x21-\x7e]{1,128}$/;
+export const expiresInSecondsDefault = 86_400;
+export const expiresInSecondsMin = 1;
+export const expiresInSecondsMax = 30 * 86_400;
+/** Receivers in one audience request. */
+export const audienceRequestMax = 10_000;
+/** Receivers stored per batch. */
+export const audienceMax = 1_000_000;
+
+// HTTP
+/** An audience request of the largest size fits. */
+export const bodyBytesMax = 1_000_000;
+export const pageSizeDefault = 50;
+export const pageSizeMax = 200;
+export const idempotencyKeptHours = 48;
+export const requestTimeoutMs = 15_000;
+export const settledWaitMs = 5_000;
+export const drainTimeoutMs = 20_000;
+export const verifiedTokensMax = 100_000;
+
+// Engine
+/** Commands that may wait for one batch's load or gate. */
+export const mailboxMax = 20_000;
+/** Commands under way in one shard thread. */
+export const threadInFlightMax = 100_000;
+export const residentActorsMax = 100_000;
+/** Claims held by resident actors of one thread. */
+export const residentClaimsMax = 4_000_000;
+export const flushEventsMax = 5_000;
+export const flushBytesMax = 1_000_000;
+export const lingerMsMax = 2;
+/** Payload bytes an owner keeps until settled; above it new events get 503. */
+export const unsettledBytesMax = 512 * 1024 * 1024;
+export const flushRetryMsMin = 20;
+export const flushRetryMsMax = 1_000;
+export const progressPollMs = 20;
+/** An owner whose `settled` stands still this long settles itself. */
+export const selfSettleAfterMs = 3_000;
+export const sweepIntervalMs = 1_000;
+export const sweepBatchesMax = 500;
+export const retakeDelayMs = 250;
+
+// Settle
+export const settleJobsMax = 64;
+export const settleEventsMax = 20_000;
+export const settleConcurrency = 32;
+export const settleBackoffMsMax = 5_000;
