@@ -48,9 +48,12 @@ export const lingerMsMax = 2;
 export const unsettledBytesMax = 512 * 1024 * 1024;
 export const flushRetryMsMin = 20;
 export const flushRetryMsMax = 1_000;
+/** An add that has not replied for so long: new requests get 503 at once. */
+export const stalledAfterMs = 1_000;
 export const progressPollMs = 20;
 /** An owner whose `settled` stands still this long settles itself. */
 export const selfSettleAfterMs = 3_000;
+export const pressurePollMs = 500;
 export const sweepIntervalMs = 1_000;
 export const sweepBatchesMax = 500;
 export const retakeDelayMs = 250;

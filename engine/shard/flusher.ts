@@ -1,0 +1,220 @@
+/**
+ * Flusher: gathers events into journal jobs, one in flight, each frozen at its first send and kept until settled.
+ * Guards invariant 3's first half (nothing counts as durable before its add replied) and the gapless seq behind 4.
+ */
+import { assert } from '../core/assert.ts';
+import { encodePayload } from '../core/codec.ts';
+import { flushBytesMax, flushEventsMax, flushRetryMsMax, flushRetryMsMin } from '../limits.ts';
+import { sleep, type Clock } from '../ports/clock.ts';
+import { jobId, JournalRefusal, type Journal } from '../ports/journal.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Actor } from './actor.ts';
+
+/** A job still open for events. */
+interface OpenJob {
+  readonly seq: number;
+  readonly position: string;
+  texts: string[];
+  shardOf: number[];
+  readonly actors: Actor[];
+  bytes: number;
+}
+
+/** A job whose payload is frozen, until it is settled. */
+interface SentJob {
+  readonly payload: string;
+  readonly actors: readonly Actor[];
+  readonly events: number;
+  readonly sentAt: number;
+}
+
+export interface FlusherDeps {
+  readonly number: number;
+  readonly journal: Pick<Journal, 'add'>;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** A job's add has replied: its events are durable. */
+  onDurable(seq: number): void;
+  /** The job has just been handed to the journal, so there is time for other work. */
+  onSent(): void;
+  /** The journal will never take this payload. */
+  onRefused(reason: string): void;
+}
+
+export class Flusher {
+  readonly #deps: FlusherDeps;
+  /** Jobs not sent yet; the last one takes new events. */
+  readonly #open: OpenJob[] = [];
+  readonly #unsettled = new Map<number, SentJob>();
+  #nextSeq = 1;
+  #durable = 0;
+  #settled = 0;
+  #unsettledBytes = 0;
+  #scheduled = false;
+  #sending: Promise<void> | undefined;
+  #held = false;
+  #ended = false;
+  /** When the add in flight first failed; undefined while all is well. */
+  #failingSince: number | undefined;
+
+  constructor(deps: FlusherDeps) {
+    this.#deps = deps;
+  }
+
+  get durable(): number {
+    return this.#durable;
+  }
+  get settled(): number {
+    return this.#settled;
+  }
+  get unsettledBytes(): number {
+    return this.#unsettledBytes;
+  }
+  /** Events not settled yet, sent or not. */
+  get unsettledEvents(): number {
+    let events = 0;
+    for (const job of this.#unsettled.values()) events += job.events;
+    for (const job of this.#open) events += job.texts.length;
+    return events;
+  }
+  get failingSince(): number | undefined {
+    return this.#failingSince;
+  }
+  /** Clock time at which the oldest unsettled job was frozen. */
+  get oldestUnsettledAt(): number | undefined {
+    return this.#unsettled.values().next().value?.sentAt;
+  }
+
+  /** The job that the next event will ride in. */
+  current(): { readonly seq: number; readonly position: string } {
+    const last = this.#open.at(-1);
+    if (last !== undefined && last.texts.length < flushEventsMax && last.bytes < flushBytesMax) return last;
+    const seq = this.#nextSeq;
+    this.#nextSeq += 1;
+    const position = jobId(this.#deps.number, seq);
+    const job: OpenJob = { seq, position, texts: [], shardOf: [], actors: [], bytes: 0 };
+    this.#open.push(job);
+    return job;
+  }
+
+  /** Adds an event to the current job. */
+  append(actor: Actor, text: string): void {
+    const job = this.#open.at(-1);
+    assert(job !== undefined && !this.#ended, 'current() was called before');
+    job.texts.push(text);
+    job.shardOf.push(actor.shard);
+    job.bytes += text.length + 1;
+    if (actor.newest !== job.seq) job.actors.push(actor);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#sending !== undefined || this.#held || this.#ended) return;
+    this.#scheduled = true;
+    // Everything that arrives in this turn rides together.
+    this.#deps.clock.soon(() => {
+      this.#scheduled = false;
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    const ready = (this.#open[0]?.texts.length ?? 0) > 0 || this.#open.length > 1;
+    if (this.#sending !== undefined || this.#held || this.#ended || !ready) return;
+    this.#sending = this.#sendNext().finally(() => {
+      this.#sending = undefined;
+      this.#start();
+    });
+  }
+
+  async #sendNext(): Promise<void> {
+    const job = this.#open.shift();
+    assert(job !== undefined, 'there is a job to send');
+    const startedAt = this.#deps.clock.monotonic();
+    const payload = encodePayload(this.#deps.number, job.seq, new Set(job.shardOf), job.texts);
+    const sent: SentJob = {
+      payload,
+      actors: job.actors,
+      events: job.texts.length,
+      sentAt: this.#deps.clock.now(),
+    };
+    this.#unsettled.set(job.seq, sent);
+    this.#unsettledBytes += payload.length;
+    const added = this.#add(job.position, payload);
+    this.#deps.onSent();
+    if (!(await added)) return;
+    this.#durable = job.seq;
+    this.#deps.observer.flushed(sent.events, payload.length, this.#deps.clock.monotonic() - startedAt);
+    this.#deps.onDurable(job.seq);
+  }
+
+  /** Repeats the same id and payload until the journal replies; false when it was refused or the owner ended. */
+  async #add(id: string, payload: string): Promise<boolean> {
+    const { clock, journal, observer } = this.#deps;
+    let delayMs = flushRetryMsMin;
+    while (!this.#ended) {
+      try {
+        await journal.add(id, payload);
+        this.#failingSince = undefined;
+        return !this.#ended;
+      } catch (error) {
+        if (error instanceof JournalRefusal) {
+          this.#deps.onRefused(error.message);
+          return false;
+        }
+        this.#failingSince ??= clock.monotonic();
+        observer.log('warn', 'journal add: outcome unknown, repeating', { id, error: String(error) });
+        await sleep(clock, delayMs);
+        delayMs = Math.min(delayMs * 2, flushRetryMsMax);
+      }
+    }
+    return false;
+  }
+
+  /** Lets the add in flight finish and sends nothing more until `release`. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    await this.#sending;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#start();
+  }
+
+  /** Adds every unsettled payload again, in order: for a journal whose store was restarted. Only while held. */
+  async addAllAgain(): Promise<void> {
+    assert(this.#held, 'payloads are repeated only while nothing else is sent');
+    for (const [seq, job] of this.#unsettled) {
+      if (!(await this.#add(jobId(this.#deps.number, seq), job.payload))) return;
+    }
+  }
+
+  /** Forgets what has settled; returns the actors that had events in those jobs. */
+  settledUpTo(settled: number): Actor[] {
+    const actors: Actor[] = [];
+    for (const [seq, job] of this.#unsettled) {
+      if (seq > settled) break;
+      this.#unsettled.delete(seq);
+      this.#unsettledBytes -= job.payload.length;
+      actors.push(...job.actors);
+    }
+    this.#settled = Math.max(this.#settled, settled);
+    return actors;
+  }
+
+  /** Drops events of these shards that were not sent yet; their job goes out without them, so that seq has no gap. */
+  dropUnsent(shards: ReadonlySet<number>): void {
+    for (const job of this.#open) {
+      const keep = job.shardOf.map((shard) => !shards.has(shard));
+      job.texts = job.texts.filter((_, i) => keep[i]);
+      job.shardOf = job.shardOf.filter((_, i) => keep[i]);
+    }
+  }
+
+  /** Nothing is sent any more; an add under way is not repeated. */
+  end(): void {
+    this.#ended = true;
+    this.#open.length = 0;
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Owner: a number, its shards, actors, flusher and gate, living in one thread (DESIGN "Owner").
+ * Guards invariants 2 and 3: what leaves here has passed the gate; a throwing actor or a refused payload ends the
+ * whole owner, and a new one with a new number takes its shards.
+ */
+import { AssertionError } from '../core/assert.ts';
+import { encodeEvent } from '../core/codec.ts';
+import { shardOf } from '../core/hash.ts';
+import { restoreState } from '../core/state.ts';
+import type { BatchSnapshot } from '../core/types.ts';
+import { flushRetryMsMax, mailboxMax, stalledAfterMs, unsettledBytesMax } from '../limits.ts';
+import { sleep } from '../ports/clock.ts';
+import { jobId, type Ownership } from '../ports/journal.ts';
+import type { Random } from '../ports/random.ts';
+import type { OwnerProgress } from '../ports/store.ts';
+import { settleOwner } from '../settle/settle.ts';
+import { Actor } from './actor.ts';
+import { Flusher } from './flusher.ts';
+import { Gate, type Verdict } from './gate.ts';
+import { Loader } from './loader.ts';
+import { outcomeOf } from './outcome.ts';
+import { overloaded, quarantined, unknown, type Request } from './request.ts';
+import { Residents } from './residents.ts';
+import { takeAgain, type Taken, type TakeOverDeps } from './take-over.ts';
+
+export interface OwnerDeps extends TakeOverDeps {
+  readonly random: Random;
+  /** The owner serves none of its shards any more. */
+  onEnded(owner: Owner, reason: string): void;
+  onLost(owner: Owner, shards: ReadonlySet<number>): void;
+}
+
+export class Owner {
+  readonly number: number;
+  readonly #deps: OwnerDeps;
+  readonly #shards: Set<number>;
+  readonly #journalId: string;
+  readonly #flusher: Flusher;
+  readonly #gate: Gate;
+  readonly #loader: Loader;
+  readonly #residents = new Residents();
+  readonly #drawLater = new Set<Actor>();
+  #runId: string;
+  #ended = false;
+  #quarantined = 0;
+  #settledAt: number;
+  #settlingSelf = false;
+
+  constructor(deps: OwnerDeps, taken: Taken) {
+    this.#deps = deps;
+    this.number = taken.number;
+    this.#shards = new Set(taken.kept);
+    this.#journalId = taken.journalId;
+    this.#runId = taken.runId;
+    this.#settledAt = deps.clock.monotonic();
+    const { clock, observer, journal, store } = deps;
+    this.#flusher = new Flusher({
+      number: taken.number,
+      journal,
+      clock,
+      observer,
+      onDurable: (seq) => this.#gate.durable(seq),
+      onSent: () => this.#drawAhead(),
+      onRefused: (reason) => this.end(`payload refused: ${reason}`),
+    });
+    this.#gate = new Gate({
+      clock,
+      observer,
+      readOwnership: () => journal.ownership(),
+      judge: (ownership) => this.#judge(ownership),
+      retake: () => this.#retake(),
+      pause: () => sleep(clock, flushRetryMsMax / 4),
+    });
+    this.#loader = new Loader({
+      store,
+      onActive: (loaded, requests) => this.#admit(loaded.snapshot, requests),
+      onRefused: (code, request) => {
+        const outcome = code === 'quarantined' ? quarantined : { code };
+        this.#gate.wait(0, request, outcome, shardOf(request.batchId), undefined);
+      },
+      onFailed: (error, request) => {
+        this.#reportUnloadable(request.batchId, error);
+        request.reply(unknown);
+      },
+    });
+  }
+
+  get shards(): ReadonlySet<number> {
+    return this.#shards;
+  }
+  get ended(): boolean {
+    return this.#ended;
+  }
+  /** Commands whose answer has not left yet. */
+  get waiting(): number {
+    return this.#gate.size + this.#loader.size;
+  }
+  get residentActors(): number {
+    return this.#residents.size;
+  }
+  get unsettledEvents(): number {
+    return this.#flusher.unsettledEvents;
+  }
+  get oldestUnsettledAt(): number | undefined {
+    return this.#flusher.oldestUnsettledAt;
+  }
+
+  /** Runs the command in its actor, or loads the batch first. The reply comes through the gate. */
+  handle(request: Request): void {
+    if (this.#ended) {
+      request.reply(unknown);
+      return;
+    }
+    if (this.#isOverloaded()) {
+      this.#deps.observer.overloaded('journal');
+      request.reply(overloaded);
+      return;
+    }
+    const actor = this.#residents.get(request.batchId);
+    const depth = actor === undefined ? this.#loader.depth(request.batchId) : actor.waiting;
+    if (depth >= mailboxMax) {
+      this.#deps.observer.overloaded('mailbox');
+      request.reply(overloaded);
+    } else if (actor === undefined) this.#loader.load(request);
+    else this.#run(actor, request);
+  }
+
+  /** Above the bytes kept until settled, or with the journal silent, nothing new is taken in. */
+  #isOverloaded(): boolean {
+    if (this.#flusher.unsettledBytes > unsettledBytesMax) return true;
+    const since = this.#flusher.failingSince;
+    return since !== undefined && this.#deps.clock.monotonic() - since > stalledAfterMs;
+  }
+
+  #admit(snapshot: BatchSnapshot, requests: readonly Request[]): void {
+    let actor: Actor;
+    try {
+      actor = new Actor(restoreState(snapshot), shardOf(snapshot.params.id), this.#deps.random);
+    } catch (error) {
+      // What is stored does not add up: this batch waits for an operator, the others go on.
+      this.#reportUnloadable(snapshot.params.id, error);
+      for (const request of requests) request.reply(unknown);
+      return;
+    }
+    this.#residents.add(actor);
+    for (const request of requests) this.#run(actor, request);
+  }
+
+  #reportUnloadable(batchId: string, error: unknown): void {
+    const { observer } = this.#deps;
+    if (error instanceof AssertionError) observer.alarm('batch_inconsistent', `batch ${batchId}: ${error.message}`);
+    else observer.log('error', 'a batch could not be loaded', { batchId, error: String(error) });
+  }
+
+  #run(actor: Actor, request: Request): void {
+    if (this.#ended) {
+      request.reply(unknown);
+      return;
+    }
+    const job = this.#flusher.current();
+    try {
+      const { event, result } = actor.execute(request.command, this.#deps.clock.now(), job.position);
+      if (event !== undefined) {
+        this.#flusher.append(actor, encodeEvent(event));
+        actor.newest = job.seq;
+        this.#residents.pin(actor);
+        this.#drawLater.add(actor);
+      }
+      const position = actor.newest === job.seq ? job.position : jobId(this.number, actor.newest);
+      const outcome = outcomeOf(actor.state, result, position);
+      this.#gate.wait(actor.newest, request, outcome, actor.shard, actor);
+    } catch (error) {
+      request.reply(unknown);
+      this.end(`actor threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+  }
+
+  #drawAhead(): void {
+    for (const actor of this.#drawLater) actor.drawAhead();
+    this.#drawLater.clear();
+  }
+
+  #judge(ownership: Ownership): Verdict {
+    if (ownership.runId !== this.#runId) return { kind: 'retake' };
+    const lost = new Set<number>();
+    const sameJournal = ownership.journalId === this.#journalId;
+    for (const shard of this.#shards) {
+      if (!sameJournal || ownership.owners[shard] !== this.number) lost.add(shard);
+    }
+    if (lost.size > 0) this.#lose(lost);
+    return { kind: 'release', lost };
+  }
+
+  #lose(lost: ReadonlySet<number>): void {
+    for (const shard of lost) this.#shards.delete(shard);
+    this.#flusher.dropUnsent(lost);
+    this.#gate.dropShards(lost);
+    this.#residents.dropShards(lost);
+    for (const request of this.#loader.drop((id) => lost.has(shardOf(id)))) request.reply(unknown);
+    this.#deps.onLost(this, lost);
+  }
+
+  /** The journal's store was restarted: steps 1–3 again, all unsettled payloads again, in one and the same run. */
+  async #retake(): Promise<void> {
+    const { clock, observer } = this.#deps;
+    await this.#flusher.hold();
+    while (!this.#ended) {
+      try {
+        const taken = await takeAgain(this.#deps, [...this.#shards], this.number);
+        if (taken.lost.length > 0) this.#lose(new Set(taken.lost));
+        await this.#flusher.addAllAgain();
+        const after = await this.#deps.journal.ownership();
+        if (after.runId === taken.runId) {
+          this.#runId = taken.runId;
+          break;
+        }
+      } catch (error) {
+        observer.log('error', 'shards could not be taken again', { error: String(error) });
+        await sleep(clock, flushRetryMsMax);
+      }
+    }
+    this.#flusher.release();
+  }
+
+  /** Takes note of what Postgres says of this owner. */
+  async progress(progress: OwnerProgress): Promise<void> {
+    if (progress.settled > this.#flusher.settled) this.#settledAt = this.#deps.clock.monotonic();
+    for (const actor of this.#flusher.settledUpTo(progress.settled)) {
+      this.#residents.unpin(actor, progress.settled);
+    }
+    if (progress.quarantined > this.#quarantined) {
+      for (const batchId of await this.#deps.store.quarantinedBatches(this.number)) this.#residents.drop(batchId);
+      this.#quarantined = progress.quarantined;
+    }
+  }
+
+  /** Settles for itself when nobody has moved `settled` for `afterMs` although there is something to settle. */
+  async settleSelf(afterMs: number): Promise<void> {
+    const { clock } = this.#deps;
+    const durable = this.#flusher.durable;
+    if (durable <= this.#flusher.settled) this.#settledAt = clock.monotonic();
+    if (this.#settlingSelf || clock.monotonic() - this.#settledAt < afterMs) return;
+    this.#settlingSelf = true;
+    try {
+      await settleOwner(this.#deps, this.number);
+      this.#settledAt = clock.monotonic();
+    } finally {
+      this.#settlingSelf = false;
+    }
+  }
+
+  /** Everybody who waits is told that nobody knows; what was not sent is forgotten. */
+  end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#flusher.end();
+    this.#gate.break();
+    for (const request of this.#loader.drop(() => true)) request.reply(unknown);
+    this.#deps.observer.ownerEnded(reason);
+    this.#deps.onEnded(this, reason);
+  }
+}

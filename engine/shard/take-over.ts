@@ -1,0 +1,56 @@
+/**
+ * Taking shards over (DESIGN "Take a shard over"). Guards invariant 2: after step 1 no earlier owner gets a result
+ * released; after step 3 nothing it adds late takes effect.
+ */
+import { settleOwner, type SettleDeps } from '../settle/settle.ts';
+import type { Journal } from '../ports/journal.ts';
+
+export interface TakeOverDeps extends SettleDeps {
+  readonly journal: Journal;
+}
+
+/** The id in the journal's store is not the one in Postgres: this is another journal, or one that lost its data. */
+export class JournalMismatch extends Error {
+  override readonly name = 'JournalMismatch';
+}
+
+export interface Taken {
+  readonly number: number;
+  readonly journalId: string;
+  /** Run of the journal's store in which the shards were taken. */
+  readonly runId: string;
+  readonly kept: readonly number[];
+  /** Taken meanwhile by somebody with a higher number. */
+  readonly lost: readonly number[];
+}
+
+/**
+ * Step 0 and then 1–3. Rejects on passing errors; an abandoned attempt leaves an owner without jobs behind, which
+ * the next take-over looks at and finds empty.
+ */
+export async function takeOver(deps: TakeOverDeps, shards: readonly number[]): Promise<Taken> {
+  const number = await deps.store.newOwner(shards);
+  return takeAgain(deps, shards, number);
+}
+
+/** Steps 1–3 under a number already committed; also after the journal's store was restarted. */
+export async function takeAgain(deps: TakeOverDeps, shards: readonly number[], number: number): Promise<Taken> {
+  const startedAt = deps.clock.monotonic();
+  const { id: journalId } = await deps.store.journalId();
+  const before = await deps.journal.ownership();
+  if (before.journalId !== journalId) {
+    deps.observer.alarm('journal_mismatch', `journal ${before.journalId ?? 'none'}, Postgres ${journalId}`);
+    throw new JournalMismatch(`the journal is ${before.journalId ?? 'unbound'}, Postgres expects ${journalId}`);
+  }
+  await deps.journal.take(shards, number);
+  const after = await deps.journal.ownership();
+  const kept = shards.filter((shard) => after.owners[shard] === number);
+  const lost = shards.filter((shard) => after.owners[shard] !== number);
+
+  const earlier = kept.length === 0 ? [] : await deps.store.earlierOwners(kept, number);
+  for (const owner of earlier) await settleOwner(deps, owner);
+  const sealed = kept.length === 0 || (await deps.store.seal(kept, number, earlier));
+  deps.observer.takenOver(kept.length, deps.clock.monotonic() - startedAt);
+  if (!sealed) return { number, journalId, runId: after.runId, kept: [], lost: shards };
+  return { number, journalId, runId: after.runId, kept, lost };
+}
