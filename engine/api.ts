@@ -108,6 +108,8 @@ export interface Engine {
     readonly after?: string | undefined;
   }): Promise<CaughtUp>;
   status(): EngineStatus;
+  /** Events acknowledged by this process and not settled yet. */
+  pendingEvents(): Promise<number>;
   /** prom-client metrics of every thread, each as `register.getMetricsAsJSON()` gives them. */
   metrics(): Promise<readonly object[]>;
   /** Stops taking requests, flushes, releases what waits, ends the threads. */

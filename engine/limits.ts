@@ -30,6 +30,10 @@ export const pageSizeMax = 200;
 export const idempotencyKeptHours = 48;
 export const requestTimeoutMs = 15_000;
 export const settledWaitMs = 5_000;
+export const settledPollMs = 10;
+export const acknowledgedPruneMs = 1_000;
+export const respawnDelayMsMin = 100;
+export const respawnDelayMsMax = 5_000;
 export const drainTimeoutMs = 20_000;
 export const verifiedTokensMax = 100_000;
 
@@ -53,6 +57,7 @@ export const stalledAfterMs = 1_000;
 export const progressPollMs = 20;
 /** An owner whose `settled` stands still this long settles itself. */
 export const selfSettleAfterMs = 3_000;
+export const statusPushMs = 250;
 export const pressurePollMs = 500;
 export const sweepIntervalMs = 1_000;
 export const sweepBatchesMax = 500;

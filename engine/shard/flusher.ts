@@ -50,6 +50,7 @@ export class Flusher {
   #durable = 0;
   #settled = 0;
   #unsettledBytes = 0;
+  #unsettledEvents = 0;
   #scheduled = false;
   #sending: Promise<void> | undefined;
   #held = false;
@@ -72,10 +73,7 @@ export class Flusher {
   }
   /** Events not settled yet, sent or not. */
   get unsettledEvents(): number {
-    let events = 0;
-    for (const job of this.#unsettled.values()) events += job.events;
-    for (const job of this.#open) events += job.texts.length;
-    return events;
+    return this.#unsettledEvents;
   }
   get failingSince(): number | undefined {
     return this.#failingSince;
@@ -102,6 +100,7 @@ export class Flusher {
     const job = this.#open.at(-1);
     assert(job !== undefined && !this.#ended, 'current() was called before');
     job.texts.push(text);
+    this.#unsettledEvents += 1;
     job.shardOf.push(actor.shard);
     job.bytes += text.length + 1;
     if (actor.newest !== job.seq) job.actors.push(actor);
@@ -197,6 +196,7 @@ export class Flusher {
       if (seq > settled) break;
       this.#unsettled.delete(seq);
       this.#unsettledBytes -= job.payload.length;
+      this.#unsettledEvents -= job.events;
       actors.push(...job.actors);
     }
     this.#settled = Math.max(this.#settled, settled);
@@ -207,6 +207,7 @@ export class Flusher {
   dropUnsent(shards: ReadonlySet<number>): void {
     for (const job of this.#open) {
       const keep = job.shardOf.map((shard) => !shards.has(shard));
+      this.#unsettledEvents -= keep.filter((kept) => !kept).length;
       job.texts = job.texts.filter((_, i) => keep[i]);
       job.shardOf = job.shardOf.filter((_, i) => keep[i]);
     }

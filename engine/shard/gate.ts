@@ -9,6 +9,7 @@ import type { Actor } from './actor.ts';
 import { unknown, type Outcome, type Request } from './request.ts';
 
 interface Waiting {
+  readonly seq: number;
   readonly request: Request;
   readonly outcome: Outcome;
   readonly shard: number;
@@ -23,6 +24,8 @@ export type Verdict =
   | { readonly kind: 'retake' };
 
 export interface GateDeps {
+  /** The owner's number. */
+  readonly number: number;
   readonly clock: Clock;
   readonly observer: Observer;
   readOwnership(): Promise<Ownership>;
@@ -45,6 +48,7 @@ export class Gate {
   #size = 0;
   #running = false;
   #broken = false;
+  #failingSince: number | undefined;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
@@ -54,13 +58,18 @@ export class Gate {
     return this.#size;
   }
 
+  /** When reads of ownership began to fail; undefined while all is well. */
+  get failingSince(): number | undefined {
+    return this.#failingSince;
+  }
+
   /** @param seq job of the newest event that the outcome may reveal; 0 for none */
   wait(seq: number, request: Request, outcome: Outcome, shard: number, actor: Actor | undefined): void {
     if (this.#broken) {
       request.reply(unknown);
       return;
     }
-    const waiting = { request, outcome, shard, actor, since: this.#deps.clock.monotonic() };
+    const waiting = { seq, request, outcome, shard, actor, since: this.#deps.clock.monotonic() };
     this.#size += 1;
     if (actor !== undefined) actor.waiting += 1;
     if (seq <= this.#durable) {
@@ -113,8 +122,11 @@ export class Gate {
 
   async #readOnce(): Promise<Verdict | undefined> {
     try {
-      return this.#deps.judge(await this.#deps.readOwnership());
+      const verdict = this.#deps.judge(await this.#deps.readOwnership());
+      this.#failingSince = undefined;
+      return verdict;
     } catch (error) {
+      this.#failingSince ??= this.#deps.clock.monotonic();
       this.#deps.observer.log('warn', 'ownership could not be read, trying again', { error: String(error) });
       return undefined;
     }
@@ -129,7 +141,7 @@ export class Gate {
     this.#size -= 1;
     if (entry.actor !== undefined) entry.actor.waiting -= 1;
     this.#deps.observer.answered(entry.request.command.kind, outcome.code, now - entry.since);
-    entry.request.reply(outcome);
+    entry.request.reply(outcome, this.#deps.number, entry.seq);
   }
 
   /** Tells those of the lost shards that nobody knows, whatever they wait for. */

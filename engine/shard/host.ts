@@ -29,6 +29,8 @@ export interface HostStatus {
   readonly unsettledEvents: number;
   readonly oldestUnsettledAt: number | undefined;
   readonly journalFull: boolean;
+  /** An add or a read has gone unanswered for too long. */
+  readonly journalStalled: boolean;
 }
 
 export class Host {
@@ -54,28 +56,34 @@ export class Host {
   handle(request: Request): void {
     const owner = this.#ownerOf[shardOf(request.batchId)];
     if (owner === undefined || this.#closing) request.reply(unknown);
-    else if (this.#journalFull || this.status().waiting >= threadInFlightMax) {
+    else if (this.#journalFull || this.#waiting() >= threadInFlightMax) {
       this.#deps.observer.overloaded(this.#journalFull ? 'journal_memory' : 'thread');
       request.reply(overloaded);
     } else owner.handle(request);
   }
 
-  status(): HostStatus {
+  #waiting(): number {
     let waiting = 0;
+    for (const owner of this.#owners) waiting += owner.waiting;
+    return waiting;
+  }
+
+  status(): HostStatus {
+    const waiting = this.#waiting();
     let residentActors = 0;
     let unsettledEvents = 0;
     let shardsServed = 0;
     let oldestUnsettledAt: number | undefined;
     for (const owner of this.#owners) {
       shardsServed += owner.shards.size;
-      waiting += owner.waiting;
       residentActors += owner.residentActors;
       unsettledEvents += owner.unsettledEvents;
       const oldest = owner.oldestUnsettledAt;
       if (oldest !== undefined) oldestUnsettledAt = Math.min(oldest, oldestUnsettledAt ?? oldest);
     }
     const journalFull = this.#journalFull;
-    return { shardsServed, waiting, residentActors, unsettledEvents, oldestUnsettledAt, journalFull };
+    const journalStalled = [...this.#owners].some((owner) => owner.stalled);
+    return { shardsServed, waiting, residentActors, unsettledEvents, oldestUnsettledAt, journalFull, journalStalled };
   }
 
   /** Takes nothing new, waits until every answer under way has left or the time is up. */
@@ -83,7 +91,7 @@ export class Host {
     this.#closing = true;
     const { clock } = this.#deps;
     const until = clock.monotonic() + timeoutMs;
-    while (this.status().waiting > 0 && clock.monotonic() < until) await sleep(clock, progressPollMs);
+    while (this.#waiting() > 0 && clock.monotonic() < until) await sleep(clock, progressPollMs);
     for (const timer of this.#timers) timer.cancel();
     for (const owner of this.#owners) owner.end('closing');
   }

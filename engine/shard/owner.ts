@@ -64,6 +64,7 @@ export class Owner {
       onRefused: (reason) => this.end(`payload refused: ${reason}`),
     });
     this.#gate = new Gate({
+      number: taken.number,
       clock,
       observer,
       readOwnership: () => journal.ownership(),
@@ -127,8 +128,12 @@ export class Owner {
 
   /** Above the bytes kept until settled, or with the journal silent, nothing new is taken in. */
   #isOverloaded(): boolean {
-    if (this.#flusher.unsettledBytes > unsettledBytesMax) return true;
-    const since = this.#flusher.failingSince;
+    return this.#flusher.unsettledBytes > unsettledBytesMax || this.stalled;
+  }
+
+  /** An add or a read of ownership has failed for so long that nothing new should wait behind it. */
+  get stalled(): boolean {
+    const since = this.#flusher.failingSince ?? this.#gate.failingSince;
     return since !== undefined && this.#deps.clock.monotonic() - since > stalledAfterMs;
   }
 

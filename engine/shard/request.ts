@@ -8,7 +8,11 @@ export type Outcome = ClaimOutcome | OpenOutcome | AudienceOutcome | { readonly 
 export interface Request {
   readonly batchId: string;
   readonly command: Command;
-  reply(outcome: Outcome): void;
+  /**
+   * @param number owner that answers, 0 when none does
+   * @param seq its newest job whose events the outcome may reveal, 0 for none
+   */
+  reply(outcome: Outcome, number?: number, seq?: number): void;
 }
 
 export const unknown: Unavailable = { code: 'unknown', retryAfterSeconds: 1 };

@@ -1,0 +1,116 @@
+/** Observer as prom-client metrics and log lines. Names carry prefix and base unit; no id ever becomes a label. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Observer } from '../ports/observer.ts';
+import type { Logger } from './log.ts';
+
+const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const sizes = [1, 5, 10, 50, 100, 500, 1000, 5000, 20_000];
+
+/** Counts what the engine reports into `registry`, and logs what a person should see. */
+export function metricsObserver(registry: Registry, logger: Logger): Observer {
+  const registers = [registry];
+  const answers = new Counter({
+    name: 'hongbao_commands_total',
+    help: 'Commands answered by actors, by kind and result',
+    labelNames: ['command', 'result'],
+    registers,
+  });
+  const gate = new Histogram({
+    name: 'hongbao_gate_wait_seconds',
+    help: 'Time a result waited at the output gate',
+    buckets: seconds,
+    registers,
+  });
+  const flushDuration = new Histogram({
+    name: 'hongbao_flush_duration_seconds',
+    help: 'From freezing a journal job until its add replied',
+    buckets: seconds,
+    registers,
+  });
+  const flushEvents = new Histogram({
+    name: 'hongbao_flush_size_events',
+    help: 'Events per journal job',
+    buckets: sizes,
+    registers,
+  });
+  const flushBytes = new Counter({
+    name: 'hongbao_flush_bytes_total',
+    help: 'Payload bytes added to the journal',
+    registers,
+  });
+  const settledEvents = new Counter({
+    name: 'hongbao_settle_events_total',
+    help: 'Events moved from the journal into Postgres',
+    registers,
+  });
+  const settleDuration = new Histogram({
+    name: 'hongbao_settle_duration_seconds',
+    help: 'Duration of one settle transaction',
+    buckets: seconds,
+    registers,
+  });
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name: `hongbao_${name}`, help, labelNames, registers });
+  const droppedEvents = counter('settle_dropped_events_total', 'Events of shards sealed above their owner');
+  const quarantines = counter('quarantined_batches_total', 'Batches that went into quarantine');
+  const alarms = counter('alarms_total', 'Things that must never happen', ['what']);
+  const overloads = counter('overloaded_total', 'Requests refused before they were tried', ['where']);
+  const ownersEnded = counter('owners_ended_total', 'Owners that ended before their process');
+  const takeOver = new Gauge({
+    name: 'hongbao_take_over_duration_seconds',
+    help: 'Duration of the newest take-over',
+    registers,
+  });
+
+  // One label look-up per kind and result instead of one per answer.
+  const answerChildren = new Map<string, Map<string, Counter.Internal>>();
+  const answered = (command: string, code: string) => {
+    let byCode = answerChildren.get(command);
+    if (byCode === undefined) answerChildren.set(command, (byCode = new Map()));
+    let child = byCode.get(code);
+    if (child === undefined) byCode.set(code, (child = answers.labels({ command, result: code })));
+    return child;
+  };
+
+  return {
+    answered(command, code, gateMs) {
+      answered(command, code).inc();
+      gate.observe(gateMs / 1000);
+    },
+    flushed(events, bytes, durationMs) {
+      flushDuration.observe(durationMs / 1000);
+      flushEvents.observe(events);
+      flushBytes.inc(bytes);
+    },
+    settled(events, durationMs) {
+      settledEvents.inc(events);
+      settleDuration.observe(durationMs / 1000);
+    },
+    dropped(events) {
+      droppedEvents.inc(events);
+      logger.warn({ events }, 'events of a sealed shard were dropped; nobody was told of them');
+    },
+    quarantined(batchId, version, reason) {
+      quarantines.inc();
+      logger.error({ batchId, version, reason }, 'a batch went into quarantine');
+    },
+    alarm(what, detail) {
+      alarms.inc({ what });
+      logger.fatal({ what }, detail);
+    },
+    takenOver(shards, durationMs) {
+      takeOver.set(durationMs / 1000);
+      logger.info({ shards, durationMs: Math.round(durationMs) }, 'shards taken over');
+    },
+    ownerEnded(reason) {
+      ownersEnded.inc();
+      logger.warn({ reason }, 'owner ended');
+    },
+    overloaded(where) {
+      overloads.inc({ where });
+    },
+    log(level, message, detail) {
+      logger[level](detail ?? {}, message);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** Uniform integers from the operating system's CSPRNG, fetched in blocks. */
+import { randomFillSync } from 'node:crypto';
+import { assert } from '../core/assert.ts';
+import type { Random } from '../ports/random.ts';
+
+const blockBytes = 4096;
+const wordBytes = 8;
+const range = 2 ** 53;
+
+export function systemRandom(): Random {
+  const block = Buffer.alloc(blockBytes);
+  let offset = blockBytes;
+  /** 53 uniform bits. */
+  const word = () => {
+    if (offset === blockBytes) {
+      randomFillSync(block);
+      offset = 0;
+    }
+    const high = block.readUInt32LE(offset) >>> 11;
+    const low = block.readUInt32LE(offset + 4);
+    offset += wordBytes;
+    return high * 2 ** 32 + low;
+  };
+  return {
+    below(bound) {
+      assert(Number.isSafeInteger(bound) && bound >= 1, 'a bound is a positive safe integer');
+      // Words of the last, incomplete stretch would favour small results: draw again.
+      const limit = range - (range % bound);
+      let value = word();
+      while (value >= limit) value = word();
+      return value % bound;
+    },
+  };
+}

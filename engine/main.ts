@@ -1,0 +1,105 @@
+/** A shard thread: wires the real adapters to a Host and speaks the protocol with the gateway's thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { systemClock } from './adapters/clock.ts';
+import { createLogger } from './adapters/log.ts';
+import { metricsObserver } from './adapters/observer.ts';
+import { systemRandom } from './adapters/random.ts';
+import { assert } from './core/assert.ts';
+import { openJournal } from './journal/open.ts';
+import { statusPushMs } from './limits.ts';
+import { Host } from './shard/host.ts';
+import { JournalMismatch } from './shard/take-over.ts';
+import { postgresStore } from './store/postgres.ts';
+import type { FromThread, OutcomeItem, ThreadData, ToThread } from './threads/protocol.ts';
+
+assert(parentPort !== null, 'this file runs as a worker thread');
+const port = parentPort;
+const data = workerData as ThreadData;
+const logger = createLogger(data.logLevel, data.name);
+const registry = new Registry();
+const observer = metricsObserver(registry, logger);
+const send = (message: FromThread) => port.postMessage(message);
+
+const journal = await openJournal({ ...data, observer, clock: systemClock });
+const store = await postgresStore({ url: data.databaseUrl, observer, poolMax: 8 });
+const host = new Host({
+  journal,
+  store,
+  clock: systemClock,
+  random: systemRandom(),
+  observer,
+  journalWatermark: data.journalWatermark,
+});
+
+collectDefaultMetrics({ register: registry, prefix: 'hongbao_', eventLoopMonitoringPrecision: 10 });
+const gauge = (name: string, help: string, read: () => number) =>
+  new Gauge({
+    name: `hongbao_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+gauge('mailbox_depth', 'Commands whose answer has not left yet', () => host.status().waiting);
+gauge('resident_actors', 'Batches in memory', () => host.status().residentActors);
+gauge('shards_served', 'Shards owned and served', () => host.status().shardsServed);
+gauge('unsettled_events', 'Events decided here and not settled yet', () => host.status().unsettledEvents);
+gauge('oldest_unsettled_age_seconds', 'Age of the oldest unsettled event decided here', () => {
+  const at = host.status().oldestUnsettledAt;
+  return at === undefined ? 0 : Math.max(0, (systemClock.now() - at) / 1000);
+});
+
+let outcomes: OutcomeItem[] = [];
+function sendOutcomes(): void {
+  const items = outcomes;
+  outcomes = [];
+  send({ kind: 'outcomes', items });
+}
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'requests':
+      for (const [id, batchId, command] of message.items) {
+        host.handle({
+          batchId,
+          command,
+          reply(outcome, number = 0, seq = 0) {
+            // Everything released in this turn leaves in one message.
+            if (outcomes.length === 0) queueMicrotask(sendOutcomes);
+            outcomes.push([id, outcome, number, seq]);
+          },
+        });
+      }
+      break;
+    case 'ask':
+      void answer(message.id, message.what);
+      break;
+    case 'drain':
+      void drain(message.timeoutMs);
+      break;
+  }
+});
+
+async function answer(id: number, what: 'metrics' | 'status'): Promise<void> {
+  send({ kind: 'told', id, value: what === 'status' ? host.status() : await registry.getMetricsAsJSON() });
+}
+
+async function drain(timeoutMs: number): Promise<void> {
+  await host.drain(timeoutMs);
+  await Promise.allSettled([journal.close(), store.close()]);
+  send({ kind: 'drained' });
+  port.close();
+}
+
+setInterval(() => send({ kind: 'status', status: host.status() }), statusPushMs).unref();
+
+try {
+  await host.start(data.shards);
+  send({ kind: 'status', status: host.status() });
+  send({ kind: 'serving' });
+} catch (error) {
+  if (!(error instanceof JournalMismatch)) throw error;
+  send({ kind: 'hopeless', reason: error.message });
+}

@@ -1,0 +1,119 @@
+/**
+ * What this node has told clients and Postgres does not show yet, and the wait until it does (DESIGN "Reads").
+ * Guards invariant 3 on the reading side: a page never contradicts an answer given before by the same node.
+ */
+import { acknowledgedPruneMs, settledPollMs, settledWaitMs } from '../limits.ts';
+import { parseJobId } from '../ports/journal.ts';
+import type { Store } from '../ports/store.ts';
+import { sleep, type Clock } from '../ports/clock.ts';
+import type { CaughtUp } from '../api.ts';
+
+interface OwnerRecord {
+  settled: number;
+  readonly users: Map<string, number>;
+  readonly batches: Map<string, number>;
+}
+
+interface Need {
+  readonly number: number;
+  readonly seq: number;
+  /** The number came from a client and may not exist. */
+  readonly foreign: boolean;
+}
+
+export class Acknowledged {
+  readonly #store: Pick<Store, 'progress'>;
+  readonly #clock: Clock;
+  readonly #owners = new Map<number, OwnerRecord>();
+  #pruning = false;
+
+  constructor(store: Pick<Store, 'progress'>, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** A client was told of events up to this job, about this batch and user. */
+  note(number: number, seq: number, userId: string | undefined, batchId: string): void {
+    if (seq === 0) return;
+    let record = this.#owners.get(number);
+    if (record === undefined) {
+      this.#owners.set(number, (record = { settled: 0, users: new Map(), batches: new Map() }));
+    }
+    if (seq <= record.settled) return;
+    raise(record.batches, batchId, seq);
+    if (userId !== undefined) raise(record.users, userId, seq);
+    this.#prune();
+  }
+
+  /** Forgets what has settled meanwhile, as long as there is something to forget. */
+  #prune(): void {
+    if (this.#pruning) return;
+    this.#pruning = true;
+    this.#clock.after(acknowledgedPruneMs, () => {
+      this.#refresh([...this.#owners.keys()])
+        .catch(() => undefined)
+        .finally(() => {
+          this.#pruning = false;
+          for (const [number, record] of this.#owners) {
+            forget(record.users, record.settled);
+            forget(record.batches, record.settled);
+            if (record.batches.size === 0) this.#owners.delete(number);
+          }
+          if (this.#owners.size > 0) this.#prune();
+        });
+    });
+  }
+
+  async #refresh(numbers: readonly number[]): Promise<Map<number, number>> {
+    const rows = await this.#store.progress(numbers);
+    for (const { number, settled } of rows) {
+      const record = this.#owners.get(number);
+      if (record !== undefined) record.settled = Math.max(record.settled, settled);
+    }
+    return new Map(rows.map((row) => [row.number, row.settled]));
+  }
+
+  #needs(about: { userId?: string; batchId?: string }): Need[] {
+    const needs: Need[] = [];
+    for (const [number, record] of this.#owners) {
+      const user = about.userId === undefined ? 0 : (record.users.get(about.userId) ?? 0);
+      const batch = about.batchId === undefined ? 0 : (record.batches.get(about.batchId) ?? 0);
+      const seq = Math.max(user, batch);
+      if (seq > record.settled) needs.push({ number, seq, foreign: false });
+    }
+    return needs;
+  }
+
+  /** @returns `timeout` after settledWaitMs, `unknown_position` when `after` is no job id or of no known owner */
+  async caughtUp(about: { userId?: string; batchId?: string; after?: string | undefined }): Promise<CaughtUp> {
+    let needs = this.#needs(about);
+    if (about.after !== undefined) {
+      const position = parseJobId(about.after);
+      if (position === undefined) return 'unknown_position';
+      needs.push({ ...position, foreign: true });
+    }
+    const until = this.#clock.monotonic() + settledWaitMs;
+    while (needs.length > 0) {
+      try {
+        const settled = await this.#refresh(needs.map((need) => need.number));
+        if (needs.some((need) => need.foreign && !settled.has(need.number))) return 'unknown_position';
+        needs = needs.filter((need) => (settled.get(need.number) ?? 0) < need.seq);
+      } catch {
+        // Postgres is away: whoever reads from it would fail as well, so the wait goes on.
+      }
+      if (needs.length === 0) break;
+      if (this.#clock.monotonic() >= until) return 'timeout';
+      await sleep(this.#clock, settledPollMs);
+    }
+    return 'settled';
+  }
+}
+
+function raise(map: Map<string, number>, key: string, seq: number): void {
+  const before = map.get(key);
+  if (before === undefined || before < seq) map.set(key, seq);
+}
+
+function forget(map: Map<string, number>, settled: number): void {
+  for (const [key, seq] of map) if (seq <= settled) map.delete(key);
+}

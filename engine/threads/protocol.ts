@@ -1,0 +1,33 @@
+/** Messages between the gateway's thread and shard threads. Requests and outcomes travel in coalesced lists. */
+import type { Command } from '../core/command.ts';
+import type { Outcome } from '../shard/request.ts';
+import type { HostStatus } from '../shard/host.ts';
+
+/** What a shard thread is started with. */
+export interface ThreadData {
+  readonly name: string;
+  readonly shards: readonly number[];
+  readonly databaseUrl: string;
+  readonly redisUrl: string | undefined;
+  readonly journalWatermark: number;
+  readonly logLevel: string;
+}
+
+export type RequestItem = readonly [id: number, batchId: string, command: Command];
+/** `number` and `seq` name the newest job whose events the outcome may reveal; 0 and 0 for none. */
+export type OutcomeItem = readonly [id: number, outcome: Outcome, number: number, seq: number];
+
+export type ToThread =
+  | { readonly kind: 'requests'; readonly items: readonly RequestItem[] }
+  | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'status' }
+  | { readonly kind: 'drain'; readonly timeoutMs: number };
+
+export type FromThread =
+  | { readonly kind: 'outcomes'; readonly items: readonly OutcomeItem[] }
+  | { readonly kind: 'told'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'status'; readonly status: HostStatus }
+  /** All shards are served. */
+  | { readonly kind: 'serving' }
+  /** The thread can never serve, e.g. the journal is another one; the process should end with this line. */
+  | { readonly kind: 'hopeless'; readonly reason: string }
+  | { readonly kind: 'drained' };
