@@ -19,7 +19,7 @@ export type EmbeddedPostgres = {
   /** Connection URL with the password in it; stays the same while the server is started again. */
   readonly url: string;
   /** Stops the server fast and waits for its end; then the folder is free for another process. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 };
 
 /**
@@ -54,6 +54,8 @@ export async function startEmbeddedPostgres(options: {
       return startPostmaster({ dataFolder, port, binaries, runner, log, signal, strangerPid });
     };
     const portFile = join(folder, 'postgres.port');
+    // Before the port is looked at, which an orphan still holds.
+    await stopOrphan(dataFolder, log);
     const { postmaster, port } = await startOnFreePort(portFile, start);
     const server = supervise(postmaster, (signal) => start(port, signal), log);
     const urlOf = (name: string) => `postgres://${superuser}:${password}@127.0.0.1:${port}/${name}`;
@@ -66,7 +68,7 @@ export async function startEmbeddedPostgres(options: {
     log.info({ port, pid: postmaster.pid, dataFolder }, 'embedded PostgreSQL runs');
     return {
       url: urlOf(databaseName),
-      async stop() {
+      stop: async () => {
         await server.stop();
         lock.release();
       },

@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest';
+import { ConfigError, loadConfig, withListeningPort } from '../../engine/config.ts';
+
+const gateway = { role: 'gateway', cores: 4 } as const;
+const production = {
+  DATABASE_URL: 'postgres://app:secret@db/hongbao',
+  AUTH_SECRET: 'x'.repeat(32),
+};
+
+function errorOf(env: Record<string, string>, role: 'gateway' | 'worker' = 'gateway'): ConfigError {
+  try {
+    loadConfig(env, { role, cores: 4 });
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+  }
+  throw new Error('no ConfigError');
+}
+
+test('everything has a default in embedded mode', () => {
+  expect(loadConfig({}, gateway)).toEqual({
+    role: 'gateway',
+    port: 8080,
+    host: '0.0.0.0',
+    publicUrl: 'http://localhost:8080',
+    dataDir: `${process.cwd()}/data`,
+    databaseUrl: undefined,
+    redisUrl: undefined,
+    auth: { secret: undefined, jwksUrl: undefined, audience: 'hongbao' },
+    devLogin: true,
+    threads: 3,
+    workers: 'inline',
+    logLevel: 'info',
+    metricsPort: undefined,
+    confirmWithinSeconds: 86_400,
+    shareThreshold: 20_000,
+    journalMemoryWatermark: 0.8,
+  });
+});
+
+test('every variable is taken', () => {
+  const config = loadConfig(
+    {
+      ...production,
+      PORT: '9000',
+      HOST: '127.0.0.1',
+      PUBLIC_URL: 'https://gifts.example/red/',
+      DATA_DIR: '/srv/data',
+      REDIS_URL: 'rediss://cache:6380/1',
+      AUTH_JWKS_URL: 'https://id.example/keys',
+      AUTH_AUDIENCE: 'gifts',
+      DEV_LOGIN: 'true',
+      THREADS: '7',
+      WORKERS: 'none',
+      LOG_LEVEL: 'debug',
+      METRICS_PORT: '9100',
+      CONFIRM_WITHIN_SECONDS: '60',
+      SHARE_THRESHOLD: '0',
+      JOURNAL_MEMORY_WATERMARK: '.5',
+    },
+    gateway,
+  );
+  expect(config).toEqual({
+    role: 'gateway',
+    port: 9000,
+    host: '127.0.0.1',
+    publicUrl: 'https://gifts.example/red',
+    dataDir: '/srv/data',
+    databaseUrl: production.DATABASE_URL,
+    redisUrl: 'rediss://cache:6380/1',
+    auth: {
+      secret: production.AUTH_SECRET,
+      jwksUrl: 'https://id.example/keys',
+      audience: 'gifts',
+    },
+    devLogin: true,
+    threads: 7,
+    workers: 'none',
+    logLevel: 'debug',
+    metricsPort: 9100,
+    confirmWithinSeconds: 60,
+    shareThreshold: 0,
+    journalMemoryWatermark: 0.5,
+  });
+});
+
+test.each([
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['PORT', '80 80'],
+  ['PORT', '1e3'],
+  ['PUBLIC_URL', 'gifts.example'],
+  ['PUBLIC_URL', 'ftp://gifts.example'],
+  ['PUBLIC_URL', 'https://gifts.example/?a=1'],
+  ['DATABASE_URL', 'mysql://db/hongbao'],
+  ['DATABASE_URL', 'localhost'],
+  ['REDIS_URL', 'http://cache'],
+  ['AUTH_SECRET', 'short'],
+  ['AUTH_JWKS_URL', 'keys.json'],
+  ['DEV_LOGIN', 'yes'],
+  ['THREADS', '0'],
+  ['THREADS', '1.5'],
+  ['WORKERS', 'all'],
+  ['LOG_LEVEL', 'loud'],
+  ['METRICS_PORT', '0'],
+  ['METRICS_PORT', '8080'],
+  ['CONFIRM_WITHIN_SECONDS', '0'],
+  ['SHARE_THRESHOLD', '9007199254740992'],
+  ['JOURNAL_MEMORY_WATERMARK', '0'],
+  ['JOURNAL_MEMORY_WATERMARK', '1.01'],
+  ['JOURNAL_MEMORY_WATERMARK', '80%'],
+])('a wrong %s (%s) is one line that begins with its name', (variable, value) => {
+  const error = errorOf({ ...production, [variable]: value });
+  expect(error.variable).toBe(variable);
+  expect(error.message.startsWith(`${variable} `)).toBe(true);
+  expect(error.message).not.toContain('\n');
+});
+
+test('an error about a URL or a secret does not show it', () => {
+  expect(errorOf({ DATABASE_URL: 'mysql://app:hunter2@db/x' }).message).not.toContain('hunter2');
+  expect(errorOf({ REDIS_URL: 'http://:hunter2@cache' }).message).not.toContain('hunter2');
+  expect(errorOf({ AUTH_SECRET: 'hunter2' }).message).not.toContain('hunter2');
+});
+
+test('with a database of its own it needs a way to check tokens', () => {
+  const { DATABASE_URL } = production;
+  expect(errorOf({ DATABASE_URL }).variable).toBe('AUTH_SECRET');
+  const withKeys = loadConfig({ DATABASE_URL, AUTH_JWKS_URL: 'https://id.example/keys' }, gateway);
+  expect(withKeys.auth.secret).toBeUndefined();
+});
+
+test('a worker checks no tokens, but needs the database', () => {
+  const { DATABASE_URL } = production;
+  expect(loadConfig({ DATABASE_URL }, { role: 'worker' }).role).toBe('worker');
+  expect(errorOf({}, 'worker').variable).toBe('DATABASE_URL');
+});
+
+test('development login is on only with the embedded database and a secret to sign with', () => {
+  expect(loadConfig({}, gateway).devLogin).toBe(true);
+  expect(loadConfig({ REDIS_URL: 'redis://cache' }, gateway).devLogin).toBe(true);
+  expect(loadConfig({ DEV_LOGIN: 'false' }, gateway).devLogin).toBe(false);
+  expect(loadConfig(production, gateway).devLogin).toBe(false);
+  const AUTH_JWKS_URL = 'https://id.example/keys';
+  expect(loadConfig({ AUTH_JWKS_URL }, gateway).devLogin).toBe(false);
+  expect(errorOf({ AUTH_JWKS_URL, DEV_LOGIN: 'true' }).variable).toBe('DEV_LOGIN');
+});
+
+test('an empty value is a value not given', () => {
+  expect(loadConfig({ DATABASE_URL: '', PORT: ' ' }, gateway)).toEqual(loadConfig({}, gateway));
+});
+
+test('one core is left for the gateway, and there is always one thread', () => {
+  const threads = (cores: number) => loadConfig({}, { role: 'gateway', cores }).threads;
+  expect([1, 2, 8, 1_000].map(threads)).toEqual([1, 1, 7, 256]);
+});
+
+test('a port chosen by the system stands in links, unless PUBLIC_URL was given', () => {
+  const chosen = withListeningPort(loadConfig({ PORT: '0' }, gateway), 5_000);
+  expect([chosen.port, chosen.publicUrl]).toEqual([5_000, 'http://localhost:5000']);
+  const PUBLIC_URL = 'https://gifts.example';
+  const given = withListeningPort(loadConfig({ PORT: '0', PUBLIC_URL }, gateway), 5_000);
+  expect(given.publicUrl).toBe(PUBLIC_URL);
+});
