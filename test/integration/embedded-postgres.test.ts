@@ -183,7 +183,7 @@ test('a process that ends by itself without stop() takes its server with it', as
   const { child } = await startProcess();
   const pid = await serverPid();
   await end(child, 'SIGTERM');
-  expect(await isRunning(pid)).toBe(false);
+  await eventually(async () => expect(await isRunning(pid)).toBe(false));
 });
 
 test('a second process on the folder is refused with one line', async () => {

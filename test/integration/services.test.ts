@@ -52,6 +52,17 @@ test('a fresh database is empty, separate and goes away', async () => {
   await expect(query(one.url, 'SELECT 1')).rejects.toThrow('does not exist');
 });
 
+test('a fresh database has the tables, also for many tests at once', async () => {
+  const databases = await Promise.all(Array.from({ length: 4 }, () => freshDatabase()));
+  try {
+    for (const { url } of databases) {
+      expect(await query(url, 'SELECT count(*) AS shards FROM shard')).toEqual([{ shards: '256' }]);
+    }
+  } finally {
+    await Promise.all(databases.map((database) => database.drop()));
+  }
+});
+
 test('a Redis of the test keeps its data over kill and start', async () => {
   redis = await startRedis();
   const { url } = redis;
