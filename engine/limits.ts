@@ -68,3 +68,7 @@ export const settleJobsMax = 64;
 export const settleEventsMax = 20_000;
 export const settleConcurrency = 32;
 export const settleBackoffMsMax = 5_000;
+
+// Housekeeping
+export const auditIntervalMs = 30_000;
+export const purgeIntervalMs = 3_600_000;

@@ -225,6 +225,8 @@ export interface Books {
   sent(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<SentRecord>>;
   received(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<ReceivedRecord>>;
   audit(): Promise<Audit>;
+  /** Forgets idempotency keys older than limits.idempotencyKeptHours. */
+  purge(): Promise<void>;
   /** True when Postgres answers. */
   ping(): Promise<boolean>;
   close(): Promise<void>;

@@ -3,14 +3,18 @@ import type { Command } from '../core/command.ts';
 import type { Outcome } from '../shard/request.ts';
 import type { HostStatus } from '../shard/host.ts';
 
-/** What a shard thread is started with. */
-export interface ThreadData {
+/** What the thread of the workers is started with. */
+export interface WorkerData {
   readonly name: string;
-  readonly shards: readonly number[];
   readonly databaseUrl: string;
   readonly redisUrl: string | undefined;
-  readonly journalWatermark: number;
   readonly logLevel: string;
+}
+
+/** What a shard thread is started with. */
+export interface ThreadData extends WorkerData {
+  readonly shards: readonly number[];
+  readonly journalWatermark: number;
 }
 
 export type RequestItem = readonly [id: number, batchId: string, command: Command];

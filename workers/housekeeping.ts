@@ -1,0 +1,69 @@
+/** Slow periodic work: the conservation audit as a metric, the journal's depth, and old idempotency keys. */
+import { Gauge, type Registry } from 'prom-client';
+import type { Books } from '../engine/books/types.ts';
+import { auditIntervalMs, purgeIntervalMs } from '../engine/limits.ts';
+import type { Journal } from '../engine/ports/journal.ts';
+import type { Observer } from '../engine/ports/observer.ts';
+
+export interface HousekeepingDeps {
+  readonly books: Books;
+  readonly journal: Journal;
+  readonly observer: Observer;
+  readonly registry: Registry;
+}
+
+/** @returns a function that stops it and waits for the piece under way */
+export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
+  const { books, journal, observer, registry } = deps;
+  const difference = new Gauge({
+    name: 'hongbao_conservation_difference_units',
+    help: 'Sum over assets of |issued − users − escrow − in flight − paid out|; anything but 0 is an alarm',
+    registers: [registry],
+  });
+  const mismatches = new Gauge({
+    name: 'hongbao_ledger_mismatches',
+    help: 'Accounts, transfers and batches whose kept figures differ from their records',
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'hongbao_journal_depth_jobs',
+    help: 'Jobs held by the journal in any state',
+    registers: [registry],
+    async collect() {
+      this.set(await journal.depth().catch(() => Number.NaN));
+    },
+  });
+
+  const audit = async () => {
+    const result = await books.audit();
+    const off = result.assets.reduce((sum, asset) => sum + Math.abs(asset.difference), 0);
+    difference.set(off);
+    mismatches.set(result.mismatches);
+    if (off !== 0 || result.mismatches !== 0) {
+      observer.alarm('conservation', `difference ${off}, mismatches ${result.mismatches}`);
+    }
+  };
+  const stops = [repeat(audit, auditIntervalMs, observer), repeat(() => books.purge(), purgeIntervalMs, observer)];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+/** Runs `work` again `intervalMs` after it ended; an error is logged and changes nothing. */
+function repeat(work: () => Promise<void>, intervalMs: number, observer: Observer): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout;
+  const next = () => {
+    timer = setTimeout(() => {
+      running = work()
+        .catch((error: unknown) => observer.log('warn', 'housekeeping failed', { error: String(error) }))
+        .then(next);
+    }, intervalMs);
+  };
+  next();
+  return async () => {
+    clearTimeout(timer);
+    await running;
+    clearTimeout(timer);
+  };
+}

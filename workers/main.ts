@@ -1,0 +1,92 @@
+/** The workers: a thread of `npm start` (WORKERS=inline), or a process of their own (`npm run worker`). */
+import { createServer } from 'node:http';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { systemClock } from '../engine/adapters/clock.ts';
+import { createLogger } from '../engine/adapters/log.ts';
+import { metricsObserver } from '../engine/adapters/observer.ts';
+import { postgresBooks } from '../engine/books/postgres.ts';
+import { loadConfig } from '../engine/config.ts';
+import { assert } from '../engine/core/assert.ts';
+import { bindJournal, openJournal } from '../engine/journal/open.ts';
+import { migrate } from '../engine/store/migrate.ts';
+import { postgresStore } from '../engine/store/postgres.ts';
+import type { FromThread, ToThread, WorkerData } from '../engine/threads/protocol.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import { startSettleWorker } from './settle.ts';
+
+interface Workers {
+  readonly registry: Registry;
+  close(): Promise<void>;
+}
+
+async function startWorkers(data: WorkerData): Promise<Workers> {
+  const logger = createLogger(data.logLevel, data.name);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'hongbao_' });
+  const observer = metricsObserver(registry, logger);
+  const store = await postgresStore({ url: data.databaseUrl, observer, poolMax: 8 });
+  const journal = await openJournal({ ...data, observer, clock: systemClock });
+  await bindJournal(store, journal);
+  const books = await postgresBooks({ url: data.databaseUrl, poolMax: 2 });
+  const consumer = await startSettleWorker({ store, journal, clock: systemClock, observer });
+  const stopHousekeeping = startHousekeeping({ books, journal, observer, registry });
+  return {
+    registry,
+    async close() {
+      await consumer.close();
+      await stopHousekeeping();
+      await Promise.allSettled([journal.close(), books.close(), store.close()]);
+    },
+  };
+}
+
+async function runAsThread(): Promise<void> {
+  const workers = await startWorkers(workerData as WorkerData);
+  const send = (message: FromThread) => parentPort?.postMessage(message);
+  parentPort?.on('message', (message: ToThread) => {
+    if (message.kind === 'ask') {
+      void workers.registry.getMetricsAsJSON().then((value) => send({ kind: 'told', id: message.id, value }));
+    } else if (message.kind === 'drain') {
+      void workers.close().finally(() => {
+        send({ kind: 'drained' });
+        parentPort?.close();
+      });
+    }
+  });
+  send({ kind: 'serving' });
+}
+
+async function runAsProcess(): Promise<void> {
+  const config = loadConfig(process.env, { role: 'worker' });
+  const { databaseUrl, redisUrl, logLevel, metricsPort } = config;
+  assert(databaseUrl !== undefined, 'a worker without a database is no valid configuration');
+  await migrate(databaseUrl);
+  const workers = await startWorkers({ name: 'workers', databaseUrl, redisUrl, logLevel });
+  const server = createServer((request, response) => {
+    if (request.url === '/livez') response.end('ok\n');
+    else if (request.url === '/metrics') {
+      workers.registry.metrics().then(
+        (text) => response.setHeader('content-type', workers.registry.contentType).end(text),
+        () => response.writeHead(500).end(),
+      );
+    } else response.writeHead(404).end();
+  });
+  if (metricsPort !== undefined) server.listen(metricsPort);
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    server.close();
+    void workers.close().finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+if (isMainThread) {
+  runAsProcess().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
+} else await runAsThread();
