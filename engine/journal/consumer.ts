@@ -1,0 +1,111 @@
+/**
+ * Guards invariant 4 on the journal's side: a job leaves only when its handler has resolved.
+ * Whatever happens to connections or locks, the job comes again; settling makes that harmless.
+ */
+import { type Job, UnrecoverableError, type WorkerOptions } from 'bullmq';
+import type { Clock } from '../ports/clock.ts';
+import { type Consumer, type JobId, parseJobId } from '../ports/journal.ts';
+import { attemptsMax, backoffMs, idleWaitSeconds, workerTimes } from './job.ts';
+import { type Reporter, reasonOf } from './reporter.ts';
+
+/** Longest wait for BullMQ to finish cleanly once no handler runs any more. */
+const closeMsMax = 5_000;
+
+export type Handler = (id: JobId, payload: string) => Promise<void>;
+export type Process = (job: Job<unknown, void>) => Promise<void>;
+
+/** What a worker needs besides its connection. */
+export type WorkerSettings = Omit<WorkerOptions<never>, 'connection'>;
+
+/** A BullMQ worker with connections of its own. */
+export interface RunningWorker {
+  /** Resolves when it fetches jobs, rejects when it never will. */
+  ready(): Promise<void>;
+  /** Stops fetching and waits for the jobs under way. */
+  close(): Promise<void>;
+  /** Cuts the connections without waiting for anything. */
+  disconnect(): void;
+}
+
+export type StartWorker = (process: Process, settings: WorkerSettings) => RunningWorker;
+
+/**
+ * Starts consuming; rejects, with nothing left running, when the store cannot be reached now.
+ * Later losses of the connection are survived.
+ */
+export async function startConsumer(options: {
+  readonly startWorker: StartWorker;
+  readonly handler: Handler;
+  readonly concurrency: number;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+}): Promise<Consumer> {
+  const { clock, reporter } = options;
+  const running = new Set<Promise<void>>();
+  const worker = options.startWorker(
+    async (job) => {
+      const handled = handle(job, options.handler, reporter);
+      running.add(handled);
+      try {
+        await handled;
+      } finally {
+        running.delete(handled);
+      }
+    },
+    {
+      concurrency: options.concurrency,
+      maxStalledCount: attemptsMax,
+      drainDelay: idleWaitSeconds,
+      settings: { backoffStrategy: backoffMs },
+      ...workerTimes,
+    },
+  );
+
+  const close = async () => {
+    const closed = worker.close().catch((error: unknown) => {
+      reporter.report('warn', 'journal worker did not close cleanly', error);
+    });
+    while (running.size > 0) await Promise.allSettled(running);
+    // Without the store BullMQ would wait for ever to remove the last jobs; they come again.
+    const patience = Promise.withResolvers<void>();
+    const timer = clock.after(closeMsMax, patience.resolve);
+    await Promise.race([closed, patience.promise]);
+    timer.cancel();
+    worker.disconnect();
+  };
+
+  try {
+    await worker.ready();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  return {
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+async function handle(
+  job: Job<unknown, void>,
+  handler: Handler,
+  reporter: Reporter,
+): Promise<void> {
+  const id = job.id ?? '';
+  const payload = job.data;
+  if (parseJobId(id) === undefined || typeof payload !== 'string') {
+    const error = new UnrecoverableError(`not a job of the journal: ${id.slice(0, 64)}`);
+    reporter.report('error', 'foreign job in the journal queue, left there as failed', error);
+    throw error;
+  }
+  try {
+    await handler(id, payload);
+  } catch (error) {
+    reporter.report('warn', 'journal job not settled, it comes again', error);
+    // BullMQ gives certain error types, names and messages meanings of their own; ours have none.
+    throw new Error(`not settled: ${reasonOf(error)}`);
+  }
+}
