@@ -77,7 +77,11 @@ export function isEnded(summary: Summary): boolean {
 }
 
 function next(summary: Summary, event: BatchEvent): Summary {
-  return { ...summary, version: event.version, lastEventAt: Math.max(summary.lastEventAt, event.at) };
+  return {
+    ...summary,
+    version: event.version,
+    lastEventAt: Math.max(summary.lastEventAt, event.at),
+  };
 }
 
 function opened(

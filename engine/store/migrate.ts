@@ -36,7 +36,7 @@ export async function migrate(url: string): Promise<void> {
          name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
     );
     const applied = await client.query<{ name: string; checksum: string }>(
-      'SELECT name, checksum FROM migration ORDER BY name',
+      'SELECT name, checksum FROM migration ORDER BY name COLLATE "C"',
     );
     for (const migration of missing(files, applied.rows)) await applyOne(client, migration);
   } finally {
@@ -69,7 +69,9 @@ function missing(
       );
     }
     if (file.checksum !== checksum) {
-      throw new MigrationError(`migration ${name} was changed after it was applied: restore the file`);
+      throw new MigrationError(
+        `migration ${name} was changed after it was applied: restore the file`,
+      );
     }
   }
   return files.slice(applied.length);
@@ -82,7 +84,7 @@ async function applyOne(client: Client, { name, sql, checksum }: Migration): Pro
     await client.query('INSERT INTO migration (name, checksum) VALUES ($1, $2)', [name, checksum]);
     await client.query('COMMIT');
   } catch (error) {
-    await client.query('ROLLBACK');
+    await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }

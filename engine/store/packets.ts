@@ -1,0 +1,105 @@
+/** Statements on `packet` and `receiver`. The unique indexes guard E11's third condition and the claims' keys. */
+import type { AudienceEvent, OpenedEvent } from '../core/types.ts';
+import { booleans, integers, texts } from './arrays.ts';
+import { channels } from './events.ts';
+import type { NewPacket } from './plan.ts';
+import { rowCount, type Connection } from './statements.ts';
+
+/** Inserts claimed packets. @throws unique violation (23505) where a receiver or key has one already */
+export function insertPackets(
+  connection: Connection,
+  packets: readonly NewPacket[],
+): Promise<number> {
+  const claims = packets.map(({ claim }) => claim);
+  return rowCount(
+    connection.query({
+      name: 'insert-packets',
+      text: `INSERT INTO packet (batch, packet, claimed_at, receiver, guard, amount, opened_at, opened_by_claim,
+          key, digest, position)
+        SELECT * FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::int[], $6::bigint[],
+          $7::bigint[], $8::bool[], $9::text[], $10::text[], $11::text[])`,
+      values: [
+        integers(claims.map((claim) => claim.batchId)),
+        integers(claims.map((claim) => claim.packet)),
+        integers(claims.map((claim) => claim.at)),
+        texts(claims.map((claim) => claim.receiverId)),
+        integers(packets.map(({ claim, oncePerReceiver }) => (oncePerReceiver ? 0 : claim.packet))),
+        integers(packets.map(({ amount }) => amount)),
+        integers(packets.map(({ openedAt }) => openedAt)),
+        booleans(claims.map((claim) => claim.amount !== undefined)),
+        texts(claims.map((claim) => claim.tag?.key)),
+        texts(claims.map((claim) => claim.tag?.digest)),
+        texts(claims.map((claim) => claim.position)),
+      ],
+    }),
+  );
+}
+
+/** Opens packets that stand unopened with the very receiver; resolves with how many did. */
+export function openPackets(
+  connection: Connection,
+  opens: readonly OpenedEvent[],
+): Promise<number> {
+  return rowCount(
+    connection.query({
+      name: 'open-packets',
+      text: `UPDATE packet SET amount = u.amount, opened_at = u.at
+        FROM unnest($1::bigint[], $2::int[], $3::text[], $4::bigint[], $5::bigint[])
+          AS u (batch, packet, receiver, amount, at)
+        WHERE packet.batch = u.batch AND packet.packet = u.packet
+          AND packet.receiver = u.receiver AND packet.amount IS NULL`,
+      values: [
+        ...openKeys(opens),
+        integers(opens.map((event) => event.amount)),
+        integers(opens.map((event) => event.at)),
+      ],
+    }),
+  );
+}
+
+/** Of these, the ones whose packet cannot be opened by that receiver (any more). */
+export async function unopenable(
+  connection: Connection,
+  opens: readonly OpenedEvent[],
+): Promise<OpenedEvent[]> {
+  const { rows } = await connection.query<{ i: number }>(
+    `SELECT u.i FROM unnest($1::bigint[], $2::int[], $3::text[]) WITH ORDINALITY AS u (batch, packet, receiver, i)
+     LEFT JOIN packet ON packet.batch = u.batch AND packet.packet = u.packet
+       AND packet.receiver = u.receiver AND packet.amount IS NULL
+     WHERE packet.batch IS NULL`,
+    openKeys(opens),
+  );
+  const bad = new Set(rows.map(({ i }) => i - 1));
+  return opens.filter((_, i) => bad.has(i));
+}
+
+function openKeys(opens: readonly OpenedEvent[]): string[] {
+  return [
+    integers(opens.map((event) => event.batchId)),
+    integers(opens.map((event) => event.packet)),
+    texts(opens.map((event) => event.receiverId)),
+  ];
+}
+
+/** Lists receivers and counts the new ones on their batches. (E8) */
+export async function insertReceivers(
+  connection: Connection,
+  audiences: readonly Pick<AudienceEvent, 'batchId' | 'channel' | 'receivers'>[],
+): Promise<void> {
+  const rows = audiences.flatMap(({ batchId, channel, receivers }) =>
+    receivers.map((receiver) => ({ batchId, channel: channels[channel], receiver })),
+  );
+  if (rows.length === 0) return;
+  await connection.query(
+    `WITH added AS (
+       INSERT INTO receiver (batch, channel, user_id)
+       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[]) ON CONFLICT DO NOTHING RETURNING batch)
+     UPDATE batch SET receivers = batch.receivers + a.n
+     FROM (SELECT batch, count(*)::int AS n FROM added GROUP BY batch) AS a WHERE batch.id = a.batch`,
+    [
+      integers(rows.map(({ batchId }) => batchId)),
+      integers(rows.map(({ channel }) => channel)),
+      texts(rows.map(({ receiver }) => receiver)),
+    ],
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * Connections that may be trusted with money: every one has `synchronous_commit = on` and talks to a primary server
+ * that writes through to the disk (DESIGN: Two ways to run). A broken connection is an error of its query, never of
+ * the process.
+ */
+import { Pool, types, type ClientBase, type PoolClient } from 'pg';
+import { assert } from '../core/assert.ts';
+import { silentObserver, type Observer } from '../ports/observer.ts';
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly observer?: Observer | undefined;
+  /** Largest number of connections. */
+  readonly poolMax?: number | undefined;
+}
+
+/** The server would lose acknowledged money after a crash, or cannot be written to. The message says what to set. */
+export class UnsafeServer extends Error {
+  override readonly name = 'UnsafeServer';
+}
+
+const poolMaxDefault = 16;
+const connectTimeoutMs = 5_000;
+const statementTimeoutMs = 60_000;
+const lockTimeoutMs = 10_000;
+/** A process that stalls inside a transaction loses it, so that another can settle its owner. */
+const idleInTransactionTimeoutMs = 30_000;
+const versionMin = 15;
+
+const int8Oid = 20;
+
+function parseInt8(text: string): number {
+  const value = Number(text);
+  assert(Number.isSafeInteger(value), `a bigint beyond the safe integers: ${text}`);
+  return value;
+}
+
+/** This pool's own reading of values: int8 as safe integer. Other users of the driver keep theirs. */
+const ownTypes = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === int8Oid && format !== 'binary') return parseInt8;
+    return format === undefined
+      ? types.getTypeParser(oid)
+      : types.getTypeParser(oid, format as 'text');
+  },
+};
+
+/** Opens a pool and checks the server once. @throws UnsafeServer, or the driver's error when nobody answers */
+export async function openPool(options: PoolOptions): Promise<Pool> {
+  const observer = options.observer ?? silentObserver;
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.poolMax ?? poolMaxDefault,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    // The server's own timeout comes first; this one is for a server that no longer answers.
+    query_timeout: 2 * statementTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // Statements are sent without waiting for the answer of the one before.
+    pipeline: true,
+    types: ownTypes as typeof types,
+    options: [
+      '-c synchronous_commit=on',
+      '-c default_transaction_isolation=read\\ committed',
+      '-c default_transaction_read_only=off',
+      `-c statement_timeout=${statementTimeoutMs}`,
+      `-c lock_timeout=${lockTimeoutMs}`,
+      `-c idle_in_transaction_session_timeout=${idleInTransactionTimeoutMs}`,
+    ].join(' '),
+    verify: (client, done) => {
+      checkServer(client).then(
+        () => done(),
+        (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+  });
+  const log = (error: Error) =>
+    observer.log('warn', 'postgres connection lost', { error: error.message });
+  pool.on('error', log);
+  // A client that is checked out has no listener of the pool's.
+  pool.on('connect', (client) => client.on('error', log));
+  try {
+    (await pool.connect()).release();
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  return pool;
+}
+
+/** Checked on each new connection: after a failover it may lead to another server. */
+async function checkServer(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<Record<string, string>>(
+    `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
+       current_setting('full_page_writes') AS full_page_writes, pg_is_in_recovery()::text AS recovery,
+       current_setting('synchronous_commit') AS synchronous_commit`,
+  );
+  const row = rows[0];
+  assert(row !== undefined, 'a SELECT without FROM gives a row');
+  const major = Math.floor(Number(row['version']) / 10_000);
+  if (major < versionMin)
+    throw new UnsafeServer(`PostgreSQL ${versionMin} or later is needed, this is ${major}`);
+  if (row['recovery'] === 'true') {
+    throw new UnsafeServer(
+      'PostgreSQL is a standby in recovery: DATABASE_URL must name the primary',
+    );
+  }
+  for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit'] as const) {
+    if (row[setting] !== 'on') {
+      throw new UnsafeServer(
+        `PostgreSQL runs with ${setting} = ${row[setting]}: set ${setting} = on`,
+      );
+    }
+  }
+}
+
+/**
+ * Runs `work` in one transaction; commits when it resolves, rolls back when it rejects.
+ *
+ * @param begin e.g. `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+ * @throws what `work` throws; after an error of COMMIT the outcome is unknown
+ */
+export async function transaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  begin = 'BEGIN',
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    const began = client.query(begin);
+    // Awaited below; until then its rejection must not count as unhandled.
+    began.catch(() => undefined);
+    const result = await work(client);
+    await began;
+    const { command } = await client.query('COMMIT');
+    // The server answers COMMIT with ROLLBACK when an error was swallowed on the way.
+    assert(command === 'COMMIT', 'a transaction with a failed statement was to be committed');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

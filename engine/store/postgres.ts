@@ -1,0 +1,92 @@
+/**
+ * The Postgres adapter of the `Store` port: each method is one transaction or one statement of the files beside it.
+ * Guards invariants 2, 4 and 6 together with them.
+ */
+import { assert } from '../core/assert.ts';
+import type { LockedOwner, Store } from '../ports/store.ts';
+import { applyEvents } from './apply.ts';
+import { selectOverdue } from './batches.ts';
+import { loadBatch } from './load.ts';
+import {
+  advanceOwner,
+  bindJournal,
+  insertOwner,
+  lockOwner,
+  sealShards,
+  selectEarlierOwners,
+  selectJournal,
+  selectProgress,
+  selectSealedAbove,
+} from './owners.ts';
+import { openPool, transaction, type PoolOptions } from './pool.ts';
+import { selectQuarantined } from './quarantine.ts';
+import type { Connection } from './statements.ts';
+
+/**
+ * Opens the store on a migrated database. (E4, E5, E8, E12–E14)
+ *
+ * @throws UnsafeServer when the server could lose acknowledged money; the message says what to set
+ */
+export async function postgresStore(options: Omit<PoolOptions, 'applicationName'>): Promise<Store> {
+  const pool = await openPool({ ...options, applicationName: 'hongbao-store' });
+  const shared: Connection = pool;
+  return {
+    journalId: () => selectJournal(shared),
+    markBound: () => bindJournal(shared),
+    newOwner: (shards) => insertOwner(shared, shards),
+    earlierOwners: (shards, number) => selectEarlierOwners(shared, shards, number),
+    seal: (shards, number, earlier) =>
+      transaction(pool, (connection) => sealShards(connection, shards, number, earlier)),
+    withOwner: (number, work) =>
+      transaction(pool, async (connection) => {
+        const locked = await lock(connection, number);
+        try {
+          return await work(locked.owner);
+        } finally {
+          locked.end();
+        }
+      }),
+    progress: async (numbers) => (numbers.length === 0 ? [] : selectProgress(shared, numbers)),
+    quarantinedBatches: (number) => selectQuarantined(shared, number),
+    load: (batchId) =>
+      transaction(
+        pool,
+        (connection) => loadBatch(connection, batchId),
+        'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+      ),
+    overdue: (shards, now, limit) => selectOverdue(shared, shards, now, limit),
+    close: () => pool.end(),
+  };
+}
+
+/** The owner's row under lock, usable until `end`. */
+async function lock(
+  connection: Connection,
+  number: number,
+): Promise<{ owner: LockedOwner; end(): void }> {
+  const settledBefore = await lockOwner(connection, number);
+  assert(settledBefore !== undefined, `there is no owner ${number}`);
+  let settled = settledBefore;
+  let ended = false;
+  const live = () => assert(!ended, 'an owner is used only inside its transaction');
+  const owner: LockedOwner = {
+    get settled() {
+      return settled;
+    },
+    async sealedAbove(shards) {
+      live();
+      return selectSealedAbove(connection, shards, number);
+    },
+    async apply(events, now) {
+      live();
+      return applyEvents(connection, number, events, now);
+    },
+    async advance(to, dropped) {
+      live();
+      assert(to >= settled && dropped >= 0, 'settled moves only upwards');
+      await advanceOwner(connection, number, to, dropped);
+      settled = to;
+    },
+  };
+  return { owner, end: () => (ended = true) };
+}
