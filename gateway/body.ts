@@ -1,0 +1,91 @@
+/** Request bodies: bounded, UTF-8, JSON, and exact about numbers. */
+import { bodyBytesMax } from '../engine/limits.ts';
+import { header, nodeRequest, type GatewayContext } from './http.ts';
+
+export type BodyRead =
+  | { readonly code: 'empty' }
+  | { readonly code: 'json'; readonly value: unknown }
+  | { readonly code: 'body_too_large' | 'unsupported_media_type' }
+  /** `field`: where the text left JSON, when that can be told. */
+  | { readonly code: 'invalid_json'; readonly field: string | undefined };
+
+const jsonType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Numbers as JavaScript writes them where JSON has none. */
+const noNumber = /"([^"\\]{1,64})"\s*:\s*(?:[-+]?Infinity|NaN|undefined)\b/;
+const mayHoldFloat = /[0-9][.eE]/;
+
+/** True when the request announces a body; node drops a body that is not announced. */
+function announced(c: GatewayContext): boolean {
+  const incoming = nodeRequest(c);
+  if (incoming === undefined) return c.req.raw.body !== null;
+  const length = incoming.headers['content-length'];
+  return (
+    (length !== undefined && length !== '0') || incoming.headers['transfer-encoding'] !== undefined
+  );
+}
+
+/** Reads at most the limit; undefined when there is more. Rejects when the client goes away. */
+async function readBytes(c: GatewayContext): Promise<Uint8Array | undefined> {
+  const length = header(c, 'content-length');
+  if (length !== undefined) {
+    if (Number(length) > bodyBytesMax) return undefined;
+    // The HTTP parser holds the client to the announced length.
+    if (nodeRequest(c) !== undefined) return new Uint8Array(await c.req.raw.arrayBuffer());
+  }
+  const reader = c.req.raw.body?.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (reader !== undefined) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > bodyBytesMax) return undefined;
+    chunks.push(value);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * A float stays a float: `100.0`, `1e2` and `9007199254740990.7` are not integers here, though
+ * JSON.parse would round them to some. They become NaN, which no integer schema takes.
+ */
+function keepFloatsFloat(
+  _key: string,
+  value: unknown,
+  context?: { readonly source?: string },
+): unknown {
+  if (typeof value !== 'number' || context?.source === undefined) return value;
+  return Number.isInteger(value) && /[.eE]/.test(context.source) ? Number.NaN : value;
+}
+
+/** Parses JSON text; a text with floats takes the slower, exact way. */
+function parse(text: string): BodyRead {
+  try {
+    const value: unknown = mayHoldFloat.test(text)
+      ? JSON.parse(text, keepFloatsFloat)
+      : JSON.parse(text);
+    return { code: 'json', value };
+  } catch {
+    return { code: 'invalid_json', field: noNumber.exec(text)?.[1] };
+  }
+}
+
+/** Reads and parses the body; rejects only when the client goes away while sending it. */
+export async function readBody(c: GatewayContext): Promise<BodyRead> {
+  if (!announced(c)) return { code: 'empty' };
+  const type = header(c, 'content-type');
+  if (type !== undefined && !jsonType.test(type)) return { code: 'unsupported_media_type' };
+  const encoding = header(c, 'content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') return { code: 'unsupported_media_type' };
+  const bytes = await readBytes(c);
+  if (bytes === undefined) return { code: 'body_too_large' };
+  if (bytes.byteLength === 0) return { code: 'empty' };
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return { code: 'invalid_json', field: undefined };
+  }
+  return parse(text);
+}

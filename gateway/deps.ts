@@ -1,0 +1,44 @@
+/** What the gateway needs from outside; main.ts wires it, tests give doubles. */
+import type { Engine } from '../engine/api.ts';
+import type { Books } from '../engine/books/types.ts';
+import type { Clock } from '../engine/ports/clock.ts';
+import type { AuthOptions } from './auth.ts';
+import type { GatewayMetrics } from './metrics.ts';
+
+/** Shared by the app (readyz) and the server (drain). */
+export interface Lifecycle {
+  draining: boolean;
+}
+
+/** The part of pino the gateway uses; fields hold no secrets and no amounts. */
+export interface Log {
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface AppOptions {
+  /** Absolute, without a trailing slash; receive links start with it. (E6) */
+  readonly publicUrl: string;
+  readonly auth: AuthOptions;
+  /** Serves `POST /v1/dev/tokens`; only together with a secret in `auth`. */
+  readonly devLogin: boolean;
+  /** Largest mean (lucky) or fixed amount of a packet, minor units; undefined: no limit. (E2) */
+  readonly shareThreshold: number | undefined;
+  /** `GET /metrics` is then served by `createMetricsApp` alone. */
+  readonly metricsOnSeparatePort: boolean;
+}
+
+export interface AppDeps {
+  readonly engine: Engine;
+  readonly books: Books;
+  readonly clock: Pick<Clock, 'now'>;
+  /** CSPRNG; link keys and request id prefixes come from it. */
+  readonly randomBytes: (size: number) => Uint8Array;
+  /** Events acknowledged but not yet settled, over all owners. */
+  readonly pendingEvents: () => number | Promise<number>;
+  readonly metrics: GatewayMetrics;
+  /** Metrics of all other threads, `getMetricsAsJSON()` each; default: those of the engine. */
+  readonly threadMetrics?: (() => Promise<readonly (object | undefined)[]>) | undefined;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+  readonly options: AppOptions;
+}

@@ -1,0 +1,31 @@
+/** Tells faults that pass by themselves (503, repeat it) from our own errors (500). */
+
+const passingCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/**
+ * SQL states that say nothing about the statement: connection (08), resources (53), shutdown and
+ * cancelled (57), rollback by conflict (40).
+ */
+const passingState = /^(08|53|57|40)[0-9A-Z]{3}$/;
+const passingMessage =
+  /connection terminated|timeout exceeded when trying to connect|timeout expired/i;
+
+/** True when repeating the request later may well work: its outcome is unknown, not refused. */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (passingCodes.has(code) || passingState.test(code) || passingMessage.test(error.message)) {
+    return true;
+  }
+  if (error instanceof AggregateError) return error.errors.some((inner) => isPassing(inner));
+  return error.cause !== undefined && isPassing(error.cause);
+}

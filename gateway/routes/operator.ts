@@ -1,0 +1,84 @@
+/** Operator: deposits and the audit; the token needs the scope `operator`. (E16) */
+import type { AppDeps } from '../deps.ts';
+import { assertNever, page } from '../http.ts';
+import { createOnce, tagOf } from '../idempotency.ts';
+import { route, type Route } from '../route.ts';
+import * as answers from '../schemas/answers.ts';
+import { depositBody } from '../schemas/requests.ts';
+
+const tag = 'Operator';
+
+export function operatorRoutes({ books, pendingEvents }: AppDeps): Route[] {
+  const scope = 'POST /v1/operator/deposits';
+  const deposit = route({
+    method: 'POST',
+    path: '/v1/operator/deposits',
+    tag,
+    summary: 'Credit a user; one reference credits once',
+    auth: 'operator',
+    idempotent: true,
+    body: depositBody,
+    answers: { 201: { description: 'Credited, now or before.', schema: answers.deposited } },
+    problems: [
+      'reference_reused',
+      'balance_overflow',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ],
+    handle({ caller, requestId, body, idempotencyKey }) {
+      const request = {
+        userId: caller.userId,
+        requestId,
+        scope,
+        tag: tagOf(idempotencyKey, body),
+      };
+      return createOnce(books, request, async (tx) => {
+        const result = await books.deposit(tx, body);
+        switch (result.code) {
+          case 'deposited':
+            return { body: { account: result.account, balance: result.balance } };
+          case 'reference_reused':
+          case 'balance_overflow':
+            return { refusal: { code: result.code } };
+          default:
+            return assertNever(result);
+        }
+      });
+    },
+  });
+
+  const audit = route({
+    method: 'GET',
+    path: '/v1/operator/audit',
+    tag,
+    summary: 'Conservation of every asset, in one snapshot',
+    auth: 'operator',
+    answers: { 200: { description: 'The audit.', schema: answers.audit } },
+    problems: ['unknown'],
+    async handle({ requestId }) {
+      const [{ assets, mismatches }, pending] = await Promise.all([books.audit(), pendingEvents()]);
+      const ok = mismatches === 0 && assets.every(({ difference }) => difference === 0);
+      const rows = assets.map(
+        ({ asset, issued, users, escrow, inFlight, paidOut, difference }) => ({
+          asset,
+          issued,
+          users,
+          escrow,
+          inFlight,
+          paidOut,
+          difference,
+        }),
+      );
+      const body = {
+        assets: rows,
+        pendingEvents: pending,
+        ok,
+        mismatches: mismatches === 0 ? undefined : mismatches,
+      };
+      return page(requestId, body);
+    },
+  });
+
+  return [deposit, audit];
+}

@@ -1,0 +1,95 @@
+/** Probes, metrics and the API's own description; none needs a token. */
+import type { AppDeps } from '../deps.ts';
+import { page } from '../http.ts';
+import { problem } from '../problems.ts';
+import { route, type Route } from '../route.ts';
+import * as answers from '../schemas/answers.ts';
+
+const tag = 'Service';
+
+function probes({ engine, books, lifecycle }: AppDeps): Route[] {
+  const livez = route({
+    method: 'GET',
+    path: '/livez',
+    tag,
+    summary: 'The process answers',
+    auth: 'none',
+    answers: { 200: { description: 'Alive.', schema: answers.state } },
+    problems: [],
+    handle: ({ requestId }) => page(requestId, { status: 'live' }),
+  });
+
+  const readyz = route({
+    method: 'GET',
+    path: '/readyz',
+    tag,
+    summary: 'This node serves all shards, its journal and Postgres answer, it is not draining',
+    auth: 'none',
+    answers: { 200: { description: 'Ready.', schema: answers.state } },
+    problems: ['not_ready'],
+    async handle({ requestId }) {
+      const refuse = (detail: string | undefined): Response =>
+        problem(requestId, 'not_ready', { detail, retryAfterSeconds: 1 });
+      if (lifecycle.draining) return refuse('The node is shutting down.');
+      const status = engine.status();
+      if (!status.ready) return refuse(status.reason);
+      const answering = await books.ping().catch(() => false);
+      if (!answering) return refuse('Postgres does not answer.');
+      return page(requestId, { status: 'ready' });
+    },
+  });
+  return [livez, readyz];
+}
+
+/** `GET /metrics`; the gateway's own ones are given even when the threads do not answer. */
+export function metricsRoute(
+  deps: Pick<AppDeps, 'engine' | 'metrics' | 'threadMetrics' | 'log'>,
+): Route {
+  const { engine, metrics, log, threadMetrics = () => engine.metrics() } = deps;
+  return route({
+    method: 'GET',
+    path: '/metrics',
+    tag,
+    summary: 'Prometheus metrics of all threads',
+    auth: 'none',
+    answers: { 200: { description: 'Prometheus text format.', contentType: 'text/plain' } },
+    problems: [],
+    async handle({ requestId }) {
+      let threads: readonly (object | undefined)[] = [];
+      try {
+        threads = await threadMetrics();
+      } catch (error) {
+        log.error({ requestId, err: error }, 'the threads gave no metrics');
+      }
+      const headers = {
+        'content-type': metrics.contentType,
+        'x-request-id': requestId,
+        'cache-control': 'no-store',
+      };
+      return new Response(
+        await metrics.exposition(threads.filter((thread) => thread !== undefined)),
+        { status: 200, headers },
+      );
+    },
+  });
+}
+
+/** `document` gives the OpenAPI text; it is made once, of the finished table. */
+export function serviceRoutes(deps: AppDeps, document: () => string): Route[] {
+  const openapi = route({
+    method: 'GET',
+    path: '/openapi.json',
+    tag,
+    summary: 'This description, OpenAPI 3.1',
+    auth: 'none',
+    answers: { 200: { description: 'The document.' } },
+    problems: [],
+    handle: ({ requestId }) =>
+      new Response(document(), {
+        status: 200,
+        headers: { 'content-type': 'application/json', 'x-request-id': requestId },
+      }),
+  });
+  const metrics = deps.options.metricsOnSeparatePort ? [] : [metricsRoute(deps)];
+  return [...probes(deps), ...metrics, openapi];
+}
