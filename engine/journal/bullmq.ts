@@ -56,9 +56,15 @@ export function bullmqJournal(parts: {
     await backend.close();
   };
 
+  /** BullMQ's promises may never settle once it is closed. */
+  const checkOpen = () => {
+    if (closing !== undefined) throw new Error('the journal is closed');
+  };
+
   return {
     async add(id, payload) {
       checkJob(id, payload);
+      checkOpen();
       await backend.ready();
       try {
         await queue.add(jobName, payload, { ...jobOptions, jobId: id });
@@ -77,6 +83,7 @@ export function bullmqJournal(parts: {
     },
     bind: (journalId) => backend.bind(journalId),
     async consume(handler, { concurrency }) {
+      checkOpen();
       const consumer = await startConsumer({ ...parts, ...backend, handler, concurrency });
       consumers.add(consumer);
       return {
@@ -87,6 +94,7 @@ export function bullmqJournal(parts: {
       };
     },
     async depth() {
+      checkOpen();
       const counts = await queue.getJobCounts();
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },

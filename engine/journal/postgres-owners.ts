@@ -84,9 +84,9 @@ ON CONFLICT (one) DO UPDATE SET id = coalesce(m.id, excluded.id)
 RETURNING m.id`;
 
 export interface PostgresOwners {
-  ask(knownVersion: string): Promise<OwnershipAnswer>;
-  take(shards: readonly number[], number: number): Promise<void>;
-  bind(journalId: string): Promise<string>;
+  readonly ask: (knownVersion: string) => Promise<OwnershipAnswer>;
+  readonly take: (shards: readonly number[], number: number) => Promise<void>;
+  readonly bind: (journalId: string) => Promise<string>;
 }
 
 /** @param schema the schema of the tables, which the pool's connections must be in */

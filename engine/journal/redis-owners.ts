@@ -68,9 +68,9 @@ type ReadReply = [
 ];
 
 export interface RedisOwners {
-  ask(knownVersion: string): Promise<OwnershipAnswer>;
-  take(shards: readonly number[], number: number): Promise<void>;
-  bind(journalId: string): Promise<string>;
+  readonly ask: (knownVersion: string) => Promise<OwnershipAnswer>;
+  readonly take: (shards: readonly number[], number: number) => Promise<void>;
+  readonly bind: (journalId: string) => Promise<string>;
 }
 
 /** @param prefix what BullMQ's keys of this queue begin with, such as `{hongbao}:journal` */
