@@ -6,7 +6,7 @@ import type { BatchParams, Channel, IdempotencyTag, Mode } from '../core/types.t
 
 /** An open transaction; only Books looks inside. */
 export interface Tx {
-  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null }>;
 }
 
 /** A response worth keeping under an idempotency key. */
@@ -18,7 +18,12 @@ export interface Answer {
 }
 
 export type OnceResult =
-  | { readonly code: 'answered'; readonly status: number; readonly body: unknown; readonly replayed: boolean }
+  | {
+      readonly code: 'answered';
+      readonly status: number;
+      readonly body: unknown;
+      readonly replayed: boolean;
+    }
   | { readonly code: 'idempotency_key_reused' | 'idempotency_in_progress' };
 
 export interface DepositInput {
@@ -57,7 +62,13 @@ export interface ConfirmedBatch extends BatchParams {
 }
 export type ConfirmResult =
   | { readonly code: 'confirmed'; readonly batch: ConfirmedBatch; readonly repeated: boolean }
-  | { readonly code: 'batch_not_found' | 'not_sender' | 'insufficient_funds' | 'confirmation_expired' };
+  | {
+      readonly code:
+        | 'batch_not_found'
+        | 'not_sender'
+        | 'insufficient_funds'
+        | 'confirmation_expired';
+    };
 
 export type AddAudienceResult =
   | { readonly code: 'extended'; readonly receivers: number; readonly anyone: boolean }
@@ -207,7 +218,11 @@ export interface Books {
     anyone: boolean,
   ): Promise<AddAudienceResult>;
 
-  batchPage(batchId: string, callerId: string, linkKey: string | undefined): Promise<BatchPageResult>;
+  batchPage(
+    batchId: string,
+    callerId: string,
+    linkKey: string | undefined,
+  ): Promise<BatchPageResult>;
   claimsPage(
     batchId: string,
     callerId: string,
@@ -222,11 +237,19 @@ export interface Books {
     cursor: string | undefined,
     limit: number,
   ): Promise<({ readonly code: 'page' } & Page<EntryView>) | { readonly code: 'bad_cursor' }>;
-  sent(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<SentRecord>>;
-  received(userId: string, cursor: string | undefined, limit: number): Promise<RecordsResult<ReceivedRecord>>;
+  sent(
+    userId: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<RecordsResult<SentRecord>>;
+  received(
+    userId: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<RecordsResult<ReceivedRecord>>;
   audit(): Promise<Audit>;
-  /** Forgets idempotency keys older than limits.idempotencyKeptHours. */
-  purge(): Promise<void>;
+  /** Forgets idempotency keys older than limits.idempotencyKeptHours; resolves with how many. */
+  purge(): Promise<number>;
   /** True when Postgres answers. */
   ping(): Promise<boolean>;
   close(): Promise<void>;

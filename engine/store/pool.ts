@@ -116,15 +116,30 @@ async function checkServer(client: ClientBase): Promise<void> {
   }
 }
 
+/** One snapshot for all statements of a read. */
+export const beginSnapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+
 /**
  * Runs `work` in one transaction; commits when it resolves, rolls back when it rejects.
  *
- * @param begin e.g. `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
  * @throws what `work` throws; after an error of COMMIT the outcome is unknown
  */
-export async function transaction<T>(
+export function transaction<T>(
   pool: Pool,
   work: (client: PoolClient) => Promise<T>,
+  begin = 'BEGIN',
+): Promise<T> {
+  return decidedTransaction(
+    pool,
+    async (client) => ({ commit: true, value: await work(client) }),
+    begin,
+  );
+}
+
+/** Like `transaction`, but the work decides whether its effect stays. */
+export async function decidedTransaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<{ readonly commit: boolean; readonly value: T }>,
   begin = 'BEGIN',
 ): Promise<T> {
   const client = await pool.connect();
@@ -133,12 +148,15 @@ export async function transaction<T>(
     const began = client.query(begin);
     // Awaited below; until then its rejection must not count as unhandled.
     began.catch(() => undefined);
-    const result = await work(client);
+    const { commit, value } = await work(client);
     await began;
-    const { command } = await client.query('COMMIT');
+    const { command } = await client.query(commit ? 'COMMIT' : 'ROLLBACK');
     // The server answers COMMIT with ROLLBACK when an error was swallowed on the way.
-    assert(command === 'COMMIT', 'a transaction with a failed statement was to be committed');
-    return result;
+    assert(
+      !commit || command === 'COMMIT',
+      'a transaction with a failed statement was to be committed',
+    );
+    return value;
   } catch (error) {
     await client.query('ROLLBACK').catch((failure: Error) => {
       broken = failure;

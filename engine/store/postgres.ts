@@ -18,7 +18,7 @@ import {
   selectProgress,
   selectSealedAbove,
 } from './owners.ts';
-import { openPool, transaction, type PoolOptions } from './pool.ts';
+import { beginSnapshot, openPool, transaction, type PoolOptions } from './pool.ts';
 import { selectQuarantined } from './quarantine.ts';
 import type { Connection } from './statements.ts';
 
@@ -49,11 +49,7 @@ export async function postgresStore(options: Omit<PoolOptions, 'applicationName'
     progress: async (numbers) => (numbers.length === 0 ? [] : selectProgress(shared, numbers)),
     quarantinedBatches: (number) => selectQuarantined(shared, number),
     load: (batchId) =>
-      transaction(
-        pool,
-        (connection) => loadBatch(connection, batchId),
-        'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-      ),
+      transaction(pool, (connection) => loadBatch(connection, batchId), beginSnapshot),
     overdue: (shards, now, limit) => selectOverdue(shared, shards, now, limit),
     close: () => pool.end(),
   };
