@@ -74,16 +74,14 @@ function replay(kept: Kept, scope: string, tag: IdempotencyTag): OnceResult {
 const purgeRows = 5_000;
 
 /** See `Books.purge`. */
-export async function purge({ pool, now }: BooksContext): Promise<number> {
+export async function purge({ pool, now }: BooksContext): Promise<void> {
   const before = now() - idempotencyKeptHours * 3_600_000;
-  let purged = 0;
   for (;;) {
     const { rowCount } = await pool.query(
       `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
          SELECT ctid FROM idempotency WHERE at < $1 LIMIT ${purgeRows} FOR UPDATE SKIP LOCKED))`,
       [before],
     );
-    purged += rowCount ?? 0;
-    if ((rowCount ?? 0) < purgeRows) return purged;
+    if ((rowCount ?? 0) < purgeRows) return;
   }
 }

@@ -248,8 +248,8 @@ export interface Books {
     limit: number,
   ): Promise<RecordsResult<ReceivedRecord>>;
   audit(): Promise<Audit>;
-  /** Forgets idempotency keys older than limits.idempotencyKeptHours; resolves with how many. */
-  purge(): Promise<number>;
+  /** Forgets idempotency keys older than limits.idempotencyKeptHours. */
+  purge(): Promise<void>;
   /** True when Postgres answers. */
   ping(): Promise<boolean>;
   close(): Promise<void>;
