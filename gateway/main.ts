@@ -1,0 +1,147 @@
+/** `npm start`: wires database, journal, shard threads, workers and the HTTP server together. */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../engine/adapters/clock.ts';
+import { createLogger, type Logger } from '../engine/adapters/log.ts';
+import { metricsObserver } from '../engine/adapters/observer.ts';
+import { keptAuthSecret } from '../engine/auth-secret.ts';
+import { postgresBooks } from '../engine/books/postgres.ts';
+import { loadConfig, type Config } from '../engine/config.ts';
+import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
+import { bindJournal, openJournal } from '../engine/journal/open.ts';
+import { drainTimeoutMs } from '../engine/limits.ts';
+import type { Store } from '../engine/ports/store.ts';
+import { migrate } from '../engine/store/migrate.ts';
+import { postgresStore } from '../engine/store/postgres.ts';
+import { startEngine } from '../engine/threads/engine.ts';
+import type { WorkerData } from '../engine/threads/protocol.ts';
+import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
+import { createApp, createMetricsApp } from './app.ts';
+import { createMetrics } from './metrics.ts';
+import { startServer } from './server.ts';
+
+const closers: { readonly what: string; close(): Promise<unknown> }[] = [];
+let stopping = false;
+
+/** Ends everything in the reverse order of its start. */
+async function stop(logger: Logger | undefined, exitCode: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  for (const { what, close } of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      logger?.error({ what, error: String(error) }, 'could not be closed');
+    }
+  }
+  process.exit(exitCode);
+}
+
+/** Starts in dependency order; whatever is started is noted for the way back. */
+async function start(config: Config): Promise<Logger> {
+  const { redisUrl, logLevel } = config;
+  const logger = createLogger(logLevel, 'gateway');
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger));
+  await migrate(databaseUrl);
+
+  const metrics = createMetrics();
+  const observer = metricsObserver(metrics.registry, logger);
+  const store: Store = await postgresStore({ url: databaseUrl, observer, poolMax: 4 });
+  closers.push({ what: 'store', close: () => store.close() });
+  const journal = await openJournal({ databaseUrl, redisUrl, observer, clock: systemClock });
+  try {
+    await bindJournal(store, journal);
+  } finally {
+    await journal.close();
+  }
+
+  const shared = { databaseUrl, redisUrl, logLevel };
+  const workers = config.workers === 'inline' ? await startWorkers({ ...shared, name: 'workers' }, logger) : undefined;
+  const engine = await startEngine(
+    { ...shared, threads: config.threads, journalWatermark: config.journalMemoryWatermark },
+    {
+      store,
+      clock: systemClock,
+      logger,
+      onHopeless(reason) {
+        process.stderr.write(`${reason}\n`);
+        void stop(logger, 1);
+      },
+    },
+  );
+  closers.push({ what: 'engine', close: () => engine.close() });
+  const books = await postgresBooks({ url: databaseUrl, confirmWithinSeconds: config.confirmWithinSeconds });
+  closers.push({ what: 'books', close: () => books.close() });
+
+  const lifecycle = { draining: false };
+  const deps = {
+    engine,
+    books,
+    clock: systemClock,
+    randomBytes,
+    pendingEvents: () => engine.pendingEvents(),
+    metrics,
+    lifecycle,
+    log: logger,
+    options: {
+      publicUrl: config.publicUrl,
+      auth: await authOf(config),
+      devLogin: config.devLogin,
+      shareThreshold: config.shareThreshold === 0 ? undefined : config.shareThreshold,
+      metricsOnSeparatePort: config.metricsPort !== undefined,
+    },
+    extraMetrics: async () => {
+      const told = await workers?.ask('metrics');
+      return told === undefined ? [] : [told as object];
+    },
+  };
+  const { host, port, metricsPort } = config;
+  if (metricsPort !== undefined) {
+    const metricsServer = await startServer(createMetricsApp(deps), { host, port: metricsPort, lifecycle: { draining: false } });
+    closers.push({ what: 'metrics server', close: () => metricsServer.drain() });
+  }
+  const server = await startServer(createApp(deps), { host, port, lifecycle });
+  closers.push({ what: 'HTTP server', close: () => server.drain() });
+  logger.info({ url: config.publicUrl, port: server.port }, 'serving');
+  return logger;
+}
+
+async function startDatabase(config: Config, logger: Logger): Promise<string> {
+  const server = await startEmbeddedPostgres({ dataDir: config.dataDir, log: logger });
+  closers.push({ what: 'embedded PostgreSQL', close: () => server.stop() });
+  return server.url;
+}
+
+async function startWorkers(workerData: WorkerData, logger: Logger): Promise<SupervisedThread> {
+  const thread = new SupervisedThread({
+    name: workerData.name,
+    // Started by name, not imported: gateway and workers do not know each other.
+    entry: new URL('../workers/main.ts', import.meta.url),
+    workerData,
+    logger,
+    onMessage() {},
+    onDeath() {},
+  });
+  closers.push({ what: 'workers', close: () => thread.close(drainTimeoutMs) });
+  await thread.start();
+  return thread;
+}
+
+async function authOf(config: Config) {
+  const { audience, jwksUrl, secret } = config.auth;
+  return jwksUrl !== undefined && secret === undefined
+    ? { audience, jwksUrl }
+    : { audience, secret: secret ?? (await keptAuthSecret(config.dataDir)) };
+}
+
+try {
+  const logger = await start(loadConfig(process.env, { role: 'gateway' }));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      logger.info({ signal }, 'draining');
+      void stop(logger, 0);
+    });
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  await stop(undefined, 1);
+}
