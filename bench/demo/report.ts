@@ -101,5 +101,6 @@ export function verdict(problems: readonly string[]): string {
   const shown = problems.slice(0, problemsShownMax).map((problem) => `  - ${problem}`);
   const more = problems.length - shown.length;
   if (more > 0) shown.push(`  … and ${more} more`);
-  return [`${problems.length} things do not add up:`, ...shown].join('\n');
+  const what = problems.length === 1 ? '1 thing does' : `${problems.length} things do`;
+  return [`${what} not add up:`, ...shown].join('\n');
 }
