@@ -136,7 +136,7 @@ export function storeContract(name: string, make: MakeStore): void {
         expect([...above]).toEqual([1]);
         expect(await store.seal([1, 2], c, [a, b])).toBe(true);
         const later = await store.withOwner(b, (owner) => owner.sealedAbove([1, 2]));
-        expect([...later].sort()).toEqual([1, 2]);
+        expect([...later].sort((one, other) => one - other)).toEqual([1, 2]);
         expect([...(await store.withOwner(c, (owner) => owner.sealedAbove([1, 2])))]).toEqual([]);
       });
 
@@ -484,7 +484,9 @@ export function storeContract(name: string, make: MakeStore): void {
           settle(number, events),
           settle(number, events),
         ]);
-        expect(results.map(({ inserted }) => inserted).sort()).toEqual([0, 0, 2]);
+        expect(results.map(({ inserted }) => inserted).sort((one, other) => one - other)).toEqual([
+          0, 0, 2,
+        ]);
         expect(await under.balance('user:ann')).toBe(4);
       });
 
