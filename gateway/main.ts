@@ -16,6 +16,7 @@ import { startEngine } from '../engine/threads/engine.ts';
 import type { WorkerData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
 import { createApp, createMetricsApp } from './app.ts';
+import type { AppDeps } from './deps.ts';
 import { createMetrics } from './metrics.ts';
 import { startServer } from './server.ts';
 
@@ -55,7 +56,10 @@ async function start(config: Config): Promise<Logger> {
   }
 
   const shared = { databaseUrl, redisUrl, logLevel };
-  const workers = config.workers === 'inline' ? await startWorkers({ ...shared, name: 'workers' }, logger) : undefined;
+  const workers =
+    config.workers === 'inline'
+      ? await startWorkers({ ...shared, name: 'workers' }, logger)
+      : undefined;
   const engine = await startEngine(
     { ...shared, threads: config.threads, journalWatermark: config.journalMemoryWatermark },
     {
@@ -69,11 +73,14 @@ async function start(config: Config): Promise<Logger> {
     },
   );
   closers.push({ what: 'engine', close: () => engine.close() });
-  const books = await postgresBooks({ url: databaseUrl, confirmWithinSeconds: config.confirmWithinSeconds });
+  const books = await postgresBooks({
+    url: databaseUrl,
+    confirmWithinSeconds: config.confirmWithinSeconds,
+  });
   closers.push({ what: 'books', close: () => books.close() });
 
   const lifecycle = { draining: false };
-  const deps = {
+  const deps: AppDeps = {
     engine,
     books,
     clock: systemClock,
@@ -89,14 +96,18 @@ async function start(config: Config): Promise<Logger> {
       shareThreshold: config.shareThreshold === 0 ? undefined : config.shareThreshold,
       metricsOnSeparatePort: config.metricsPort !== undefined,
     },
-    extraMetrics: async () => {
-      const told = await workers?.ask('metrics');
-      return told === undefined ? [] : [told as object];
-    },
+    threadMetrics: async () => [
+      ...(await engine.metrics()),
+      (await workers?.ask('metrics')) as object | undefined,
+    ],
   };
   const { host, port, metricsPort } = config;
   if (metricsPort !== undefined) {
-    const metricsServer = await startServer(createMetricsApp(deps), { host, port: metricsPort, lifecycle: { draining: false } });
+    const metricsServer = await startServer(createMetricsApp(deps), {
+      host,
+      port: metricsPort,
+      lifecycle: { draining: false },
+    });
     closers.push({ what: 'metrics server', close: () => metricsServer.drain() });
   }
   const server = await startServer(createApp(deps), { host, port, lifecycle });

@@ -5,5 +5,8 @@ export type { Logger };
 
 export function createLogger(level: string, thread: string): Logger {
   // Written straight to the descriptor: a thread's own stdout would travel through the main thread first.
-  return pino({ level, base: { thread }, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 1, sync: true }));
+  return pino(
+    { level, base: { thread }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ fd: 1, sync: true }),
+  );
 }

@@ -51,14 +51,23 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
   });
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name: `hongbao_${name}`, help, labelNames, registers });
-  const droppedEvents = counter('settle_dropped_events_total', 'Events of shards sealed above their owner');
-  const quarantines = counter('quarantined_batches_total', 'Batches that went into quarantine');
+  const droppedEvents = counter(
+    'settle_dropped_events_total',
+    'Events of shards sealed above their owner',
+  );
+  const quarantines = counter(
+    'quarantined_events_total',
+    'Events set aside because they can never apply',
+  );
   const alarms = counter('alarms_total', 'Things that must never happen', ['what']);
-  const overloads = counter('overloaded_total', 'Requests refused before they were tried', ['where']);
+  const overloads = counter('overloaded_total', 'Requests refused before they were tried', [
+    'where',
+  ]);
   const ownersEnded = counter('owners_ended_total', 'Owners that ended before their process');
   const takeOver = new Gauge({
     name: 'hongbao_take_over_duration_seconds',
     help: 'Duration of the newest take-over',
+    aggregator: 'max',
     registers,
   });
 
@@ -92,7 +101,10 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
     },
     quarantined(batchId, version, reason) {
       quarantines.inc();
-      logger.error({ batchId, version, reason }, 'a batch went into quarantine');
+      logger.error(
+        { batchId, version, reason },
+        'an event went into quarantine, and its batch with it',
+      );
     },
     alarm(what, detail) {
       alarms.inc({ what });
