@@ -36,6 +36,7 @@ const receiveTimeout = 4 * requestTimeoutMs;
 /** Longer than the idle time of usual load balancers, so that they close first. */
 const keepAliveTimeout = 75_000;
 const checkEveryMs = 1_000;
+const sweepEveryMs = 50;
 /** No request id: it failed before there was a request. */
 const noRequest = 'none';
 
@@ -115,11 +116,14 @@ export async function startServer(app: GatewayApp, options: ServerOptions): Prom
   const drain = async (): Promise<void> => {
     lifecycle.draining = true;
     if (options.graceMs !== undefined && options.graceMs > 0) await delay(options.graceMs);
-    // close() ends connections that wait for their next request, too.
+    // close() also ends connections that wait for their next request now; the sweep ends those that
+    // wait a moment later, having been answered before the drain began.
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    const sweep = setInterval(() => server.closeIdleConnections(), sweepEveryMs);
     const limit = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
     await closed;
+    clearInterval(sweep);
     clearTimeout(limit);
   };
   let drained: Promise<void> | undefined;

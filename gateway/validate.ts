@@ -28,9 +28,10 @@ function fieldName(path: readonly PropertyKey[], key?: string): string {
   return name === '' ? 'body' : name.slice(0, nameLengthMax);
 }
 
-/** zod's issues as field errors, one for each unknown key too. */
+/** zod's issues as field errors: the first of each field, and one for each unknown key. */
 function fromIssues(issues: readonly z.core.$ZodIssue[]): FieldError[] {
   const found: FieldError[] = [];
+  const named = new Set<string>();
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
@@ -40,7 +41,9 @@ function fromIssues(issues: readonly z.core.$ZodIssue[]): FieldError[] {
         });
       }
     } else {
-      found.push({ field: fieldName(issue.path), message: issue.message });
+      const field = fieldName(issue.path);
+      if (!named.has(field)) found.push({ field, message: issue.message });
+      named.add(field);
     }
   }
   return found;

@@ -172,13 +172,9 @@ export const audit = z.strictObject({
   ),
   pendingEvents: fields.quantity.meta({ description: 'Acknowledged but not yet settled.' }),
   ok: z.boolean(),
-  mismatches: z
-    .int()
-    .min(1)
-    .optional()
-    .meta({
-      description: 'Accounts or batches that differ from their own rows; absent when none.',
-    }),
+  mismatches: z.int().min(1).optional().meta({
+    description: 'Accounts or batches that differ from their own rows; absent when none.',
+  }),
 });
 export const token = z.strictObject({ token: z.string() });
 export const state = z.strictObject({ status: z.string() });
