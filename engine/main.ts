@@ -1,8 +1,9 @@
 /** A shard thread: wires the real adapters to a Host and speaks the protocol with the gateway's thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Gauge, Registry, type Aggregator } from 'prom-client';
 import { systemClock } from './adapters/clock.ts';
 import { createLogger } from './adapters/log.ts';
+import { registerLoopLag } from './adapters/loop-lag.ts';
 import { metricsObserver } from './adapters/observer.ts';
 import { systemRandom } from './adapters/random.ts';
 import { assert } from './core/assert.ts';
@@ -32,11 +33,12 @@ const host = new Host({
   journalWatermark: data.journalWatermark,
 });
 
-collectDefaultMetrics({ register: registry, prefix: 'hongbao_', eventLoopMonitoringPrecision: 10 });
-const gauge = (name: string, help: string, read: () => number) =>
+registerLoopLag(registry, data.name);
+const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum') =>
   new Gauge({
     name: `hongbao_${name}`,
     help,
+    aggregator,
     registers: [registry],
     collect() {
       this.set(read());
@@ -45,11 +47,20 @@ const gauge = (name: string, help: string, read: () => number) =>
 gauge('mailbox_depth', 'Commands whose answer has not left yet', () => host.status().waiting);
 gauge('resident_actors', 'Batches in memory', () => host.status().residentActors);
 gauge('shards_served', 'Shards owned and served', () => host.status().shardsServed);
-gauge('unsettled_events', 'Events decided here and not settled yet', () => host.status().unsettledEvents);
-gauge('oldest_unsettled_age_seconds', 'Age of the oldest unsettled event decided here', () => {
-  const at = host.status().oldestUnsettledAt;
-  return at === undefined ? 0 : Math.max(0, (systemClock.now() - at) / 1000);
-});
+gauge(
+  'unsettled_events',
+  'Events decided here and not settled yet',
+  () => host.status().unsettledEvents,
+);
+gauge(
+  'oldest_unsettled_age_seconds',
+  'Age of the oldest unsettled event decided here',
+  () => {
+    const at = host.status().oldestUnsettledAt;
+    return at === undefined ? 0 : Math.max(0, (systemClock.now() - at) / 1000);
+  },
+  'max',
+);
 
 let outcomes: OutcomeItem[] = [];
 function sendOutcomes(): void {
@@ -83,7 +94,11 @@ port.on('message', (message: ToThread) => {
 });
 
 async function answer(id: number, what: 'metrics' | 'status'): Promise<void> {
-  send({ kind: 'told', id, value: what === 'status' ? host.status() : await registry.getMetricsAsJSON() });
+  send({
+    kind: 'told',
+    id,
+    value: what === 'status' ? host.status() : await registry.getMetricsAsJSON(),
+  });
 }
 
 async function drain(timeoutMs: number): Promise<void> {

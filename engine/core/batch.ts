@@ -6,7 +6,14 @@
  */
 import { assert, assertNever } from './assert.ts';
 import type { BatchEvent, ClaimedEvent, IdempotencyTag } from './types.ts';
-import type { AudienceCommand, ClaimCommand, Command, Inputs, OpenCommand, Result } from './command.ts';
+import type {
+  AudienceCommand,
+  ClaimCommand,
+  Command,
+  Inputs,
+  OpenCommand,
+  Result,
+} from './command.ts';
 import { type BatchState, evolve, isKeyOfLink, packetsOf, tagName } from './state.ts';
 import { packetNumber } from './types.ts';
 import { audienceMax } from '../limits.ts';
@@ -60,7 +67,11 @@ function next(state: BatchState, now: number) {
 /** 410 together with the event that makes it true for good. */
 function expire(state: BatchState, now: number): Applied {
   if (state.expired) return refuse('expired');
-  const event: BatchEvent = { kind: 'expired', ...next(state, now), refunded: remainingAmount(state) };
+  const event: BatchEvent = {
+    kind: 'expired',
+    ...next(state, now),
+    refunded: remainingAmount(state),
+  };
   return { event, result: { code: 'expired', plain: true } };
 }
 
@@ -145,7 +156,8 @@ function decideOpen(state: BatchState, command: OpenCommand, inputs: Inputs): Ap
   const mine = packetsOf(state, command.receiverId);
   const packet = choosePacket(state, mine, command.packetId);
   if (packet === undefined) return refuse('not_claimed');
-  if (isOpened(state, packet)) return { event: undefined, result: { code: 'opened', packet, repeated: true } };
+  if (isOpened(state, packet))
+    return { event: undefined, result: { code: 'opened', packet, repeated: true } };
   if (state.expired || isOverdue(state, inputs.now)) return expire(state, inputs.now);
   const event = openEvent(state, packet, inputs);
   return { event, result: { code: 'opened', packet, repeated: false } };
@@ -164,7 +176,9 @@ function choosePacket(
   let latest: number | undefined;
   for (const packet of mine) {
     if (!isOpened(state, packet)) return packet;
-    const openedLater = latest === undefined || (state.openedAt[packet - 1] ?? 0) >= (state.openedAt[latest - 1] ?? 0);
+    const openedLater =
+      latest === undefined ||
+      (state.openedAt[packet - 1] ?? 0) >= (state.openedAt[latest - 1] ?? 0);
     if (openedLater) latest = packet;
   }
   return latest;
@@ -179,6 +193,8 @@ function decideAudience(state: BatchState, command: AudienceCommand, inputs: Inp
   const result: Result = { code: 'extended', receivers: state.listed.size + fresh.length, anyone };
   if (fresh.length === 0 && anyone === state.anyone) return { event: undefined, result };
   const { channel } = command;
-  return { event: { kind: 'audience', ...next(state, inputs.now), channel, anyone, receivers: fresh }, result };
+  return {
+    event: { kind: 'audience', ...next(state, inputs.now), channel, anyone, receivers: fresh },
+    result,
+  };
 }
-

@@ -52,7 +52,10 @@ export function encodePayload(
 
 function integer(text: string | undefined): number {
   const value = Number(text);
-  assert(text !== undefined && text !== '' && Number.isSafeInteger(value), `payload: not an integer: ${text}`);
+  assert(
+    text !== undefined && text !== '' && Number.isSafeInteger(value),
+    `payload: not an integer: ${text}`,
+  );
   return value;
 }
 
@@ -71,7 +74,8 @@ function decodeEvent(text: string, position: string): BatchEvent {
   switch (fields[0]) {
     case 'c': {
       const key = fields[7];
-      const tag = key === undefined ? undefined : { key: decodeURIComponent(key), digest: word(fields[8]) };
+      const tag =
+        key === undefined ? undefined : { key: decodeURIComponent(key), digest: word(fields[8]) };
       return {
         kind: 'claimed',
         ...base,
@@ -109,12 +113,15 @@ function decodeEvent(text: string, position: string): BatchEvent {
 export function decodePayload(text: string): Payload {
   const [head = '', ...records] = text.split(';');
   const [format, number, seq, shards] = head.split(',');
-  if (format !== payloadFormat) throw new UnknownPayloadFormat(`payload format ${format} is not known here`);
+  if (format !== payloadFormat)
+    throw new UnknownPayloadFormat(`payload format ${format} is not known here`);
   const position = `${number}-${seq}`;
   return {
     number: integer(number),
     seq: integer(seq),
     shards: words(shards).map(integer),
-    events: records.filter((record) => record !== '').map((record) => decodeEvent(record, position)),
+    events: records
+      .filter((record) => record !== '')
+      .map((record) => decodeEvent(record, position)),
   };
 }

@@ -43,7 +43,12 @@ export type Result =
   | { readonly code: 'claimed'; readonly packet: number }
   | { readonly code: 'repeated'; readonly packet: number }
   /** The answer once given under this idempotency key, again. */
-  | { readonly code: 'replayed'; readonly packet: number; readonly position: string; readonly opened: boolean }
+  | {
+      readonly code: 'replayed';
+      readonly packet: number;
+      readonly position: string;
+      readonly opened: boolean;
+    }
   | { readonly code: 'opened'; readonly packet: number; readonly repeated: boolean }
   | { readonly code: 'extended'; readonly receivers: number; readonly anyone: boolean }
   | {

@@ -17,7 +17,10 @@ import { assert } from './assert.ts';
  * @returns 1 … remaining − (packets − 1)
  */
 export function drawShare(remaining: number, packets: number, random: Random): number {
-  assert(Number.isSafeInteger(remaining) && packets >= 1 && remaining >= packets, 'one unit for each packet');
+  assert(
+    Number.isSafeInteger(remaining) && packets >= 1 && remaining >= packets,
+    'one unit for each packet',
+  );
   if (packets === 1) return remaining;
   const quotient = Math.floor(remaining / packets);
   const doubledRest = 2 * (remaining % packets);

@@ -63,7 +63,8 @@ export function restoreState(snapshot: BatchSnapshot): BatchState {
   for (const id of snapshot.receivers) state.listed.add(id);
   for (const stored of snapshot.packets) {
     addPacket(state, stored.packet, stored.receiverId, stored.claimedAt);
-    if (stored.amount !== undefined) openPacket(state, stored.packet, stored.amount, stored.openedAt ?? 0);
+    if (stored.amount !== undefined)
+      openPacket(state, stored.packet, stored.amount, stored.openedAt ?? 0);
     if (stored.tag !== undefined) {
       assert(stored.position !== undefined, 'a tagged claim keeps its position');
       remember(state, stored.receiverId, stored.tag, {
@@ -77,13 +78,19 @@ export function restoreState(snapshot: BatchSnapshot): BatchState {
   state.expired = snapshot.expired;
   state.refundedAmount = snapshot.refundedAmount;
   assert(state.openedAmount + state.refundedAmount <= params.total, 'never more given than funded');
-  assert(!state.expired || state.openedAmount + state.refundedAmount === params.total, 'an expired batch is empty');
+  assert(
+    !state.expired || state.openedAmount + state.refundedAmount === params.total,
+    'an expired batch is empty',
+  );
   return state;
 }
 
 /** Takes one event that was decided against this very state. */
 export function evolve(state: BatchState, event: BatchEvent): void {
-  assert(event.batchId === state.params.id && event.version === state.version + 1, 'events come one by one');
+  assert(
+    event.batchId === state.params.id && event.version === state.version + 1,
+    'events come one by one',
+  );
   switch (event.kind) {
     case 'claimed':
       addPacket(state, event.packet, event.receiverId, event.at);
@@ -117,7 +124,10 @@ export function evolve(state: BatchState, event: BatchEvent): void {
 }
 
 function addPacket(state: BatchState, packet: number, receiverId: string, at: number): void {
-  assert(packet === state.receiverIds.length + 1 && packet <= state.params.count, 'packets are claimed in order');
+  assert(
+    packet === state.receiverIds.length + 1 && packet <= state.params.count,
+    'packets are claimed in order',
+  );
   state.receiverIds.push(receiverId);
   state.claimedAt.push(at);
   state.amounts.push(0);
@@ -129,7 +139,10 @@ function addPacket(state: BatchState, packet: number, receiverId: string, at: nu
 }
 
 function openPacket(state: BatchState, packet: number, amount: number, at: number): void {
-  assert(state.amounts[packet - 1] === 0 && amount >= 1, 'a packet is opened once, with at least one unit');
+  assert(
+    state.amounts[packet - 1] === 0 && amount >= 1,
+    'a packet is opened once, with at least one unit',
+  );
   state.amounts[packet - 1] = amount;
   state.openedAt[packet - 1] = at;
   state.opened += 1;
@@ -140,7 +153,12 @@ export function tagName(receiverId: string, key: string): string {
   return `${receiverId}\n${key}`;
 }
 
-function remember(state: BatchState, receiverId: string, tag: IdempotencyTag, record: TagRecord): void {
+function remember(
+  state: BatchState,
+  receiverId: string,
+  tag: IdempotencyTag,
+  record: TagRecord,
+): void {
   state.tags.set(tagName(receiverId, tag.key), record);
 }
 
@@ -158,6 +176,7 @@ export function isKeyOfLink(state: BatchState, key: string | undefined): boolean
   const expected = state.params.linkKey;
   if (key === undefined || key.length !== expected.length) return false;
   let difference = 0;
-  for (let i = 0; i < expected.length; i += 1) difference |= key.charCodeAt(i) ^ expected.charCodeAt(i);
+  for (let i = 0; i < expected.length; i += 1)
+    difference |= key.charCodeAt(i) ^ expected.charCodeAt(i);
   return difference === 0;
 }

@@ -26,7 +26,7 @@ export interface RedisJournalOptions extends Partial<RedisRules> {
 
 /** Hash tag: all keys of the product live in one slot. */
 const keyPrefix = '{hongbao}';
-const startMsMax = 10_000;
+const startMsMax = 5_000;
 
 /**
  * Connects and checks the server.
@@ -36,7 +36,7 @@ const startMsMax = 10_000;
  * reconnect; while they are wrong every operation rejects with JournalUnsafe.
  *
  * @throws JournalUnsafe when a job could be lost there, naming each setting and the line to set
- * @throws Error when there is no connection within 10 s
+ * @throws Error when there is no connection within 5 s
  */
 export async function redisJournal(options: RedisJournalOptions): Promise<Journal> {
   const { url, observer, clock, queue: name = 'journal' } = options;

@@ -14,7 +14,11 @@ export interface Observer {
   ownerEnded(reason: string): void;
   overloaded(where: string): void;
   /** A line for the log; `detail` holds no secrets and no amounts of a person. */
-  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, detail?: Record<string, unknown>): void;
+  log(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    message: string,
+    detail?: Record<string, unknown>,
+  ): void;
 }
 
 export const silentObserver: Observer = {

@@ -19,7 +19,11 @@ export interface Applied {
   /** Events that had taken effect before, with the same content. */
   readonly duplicates: number;
   /** Events that went into quarantine, with all later ones of their batches. */
-  readonly quarantined: readonly { readonly batchId: string; readonly version: number; readonly reason: string }[];
+  readonly quarantined: readonly {
+    readonly batchId: string;
+    readonly version: number;
+    readonly reason: string;
+  }[];
   /** Events whose key stood there with other content: an alarm, never applied. */
   readonly conflicts: readonly { readonly batchId: string; readonly version: number }[];
 }

@@ -35,7 +35,9 @@ const readAhead = 16;
  */
 export async function settleOwner(deps: SettleDeps, number: number, wanted = 0): Promise<number> {
   for (;;) {
-    const step = await deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted));
+    const step = await deps.store.withOwner(number, (owner) =>
+      settleStep(deps, number, owner, wanted),
+    );
     if (step.settled >= wanted && !step.more) return step.settled;
   }
 }
@@ -46,7 +48,12 @@ interface Step {
   readonly more: boolean;
 }
 
-async function settleStep(deps: SettleDeps, number: number, owner: LockedOwner, wanted: number): Promise<Step> {
+async function settleStep(
+  deps: SettleDeps,
+  number: number,
+  owner: LockedOwner,
+  wanted: number,
+): Promise<Step> {
   if (wanted > 0 && owner.settled >= wanted) return { settled: owner.settled, more: false };
   const startedAt = deps.clock.monotonic();
   const payloads = await nextPayloads(deps, number, owner.settled, wanted);
@@ -56,7 +63,8 @@ async function settleStep(deps: SettleDeps, number: number, owner: LockedOwner, 
   const shards = new Set(payloads.flatMap((payload) => payload.shards));
   const sealed = await owner.sealedAbove([...shards]);
   const events = payloads.flatMap((payload) => payload.events);
-  const kept = sealed.size === 0 ? events : events.filter((event) => !sealed.has(shardOf(event.batchId)));
+  const kept =
+    sealed.size === 0 ? events : events.filter((event) => !sealed.has(shardOf(event.batchId)));
   const dropped = events.length - kept.length;
 
   const applied = await owner.apply(kept, deps.clock.now());
@@ -67,7 +75,10 @@ async function settleStep(deps: SettleDeps, number: number, owner: LockedOwner, 
     deps.observer.quarantined(batchId, version, reason);
   }
   for (const { batchId, version } of applied.conflicts) {
-    deps.observer.alarm('event_conflict', `batch ${batchId} version ${version} came again with other content`);
+    deps.observer.alarm(
+      'event_conflict',
+      `batch ${batchId} version ${version} came again with other content`,
+    );
   }
   deps.observer.settled(kept.length, deps.clock.monotonic() - startedAt);
   return { settled: last.seq, more: true };
@@ -87,7 +98,10 @@ async function nextPayloads(
     const texts = await readRun(deps, number, first, wanted);
     for (const [i, text] of texts.entries()) {
       const payload = decodePayload(text);
-      assert(payload.number === number && payload.seq === first + i, 'a job holds the payload of its id');
+      assert(
+        payload.number === number && payload.seq === first + i,
+        'a job holds the payload of its id',
+      );
       payloads.push(payload);
       events += payload.events.length;
     }
@@ -97,7 +111,12 @@ async function nextPayloads(
 }
 
 /** Reads ids from `first` on; returns those before the first absent one. Absent twice before a present one: a gap. */
-async function readRun(deps: SettleDeps, number: number, first: number, wanted: number): Promise<string[]> {
+async function readRun(
+  deps: SettleDeps,
+  number: number,
+  first: number,
+  wanted: number,
+): Promise<string[]> {
   const ids = Array.from({ length: readAhead }, (_, i) => jobId(number, first + i));
   for (let attempt = 1; ; attempt += 1) {
     const texts = await deps.journal.read(ids);

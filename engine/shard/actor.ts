@@ -32,7 +32,8 @@ export class Actor {
   drawAhead(): void {
     const { params, opened, expired } = this.state;
     if (this.#share !== undefined || expired || opened === params.count) return;
-    this.#share = params.each ?? drawShare(remainingAmount(this.state), params.count - opened, this.#random);
+    this.#share =
+      params.each ?? drawShare(remainingAmount(this.state), params.count - opened, this.#random);
   }
 
   #takeShare(): number {

@@ -86,7 +86,8 @@ export class Flusher {
   /** The job that the next event will ride in. */
   current(): { readonly seq: number; readonly position: string } {
     const last = this.#open.at(-1);
-    if (last !== undefined && last.texts.length < flushEventsMax && last.bytes < flushBytesMax) return last;
+    if (last !== undefined && last.texts.length < flushEventsMax && last.bytes < flushBytesMax)
+      return last;
     const seq = this.#nextSeq;
     this.#nextSeq += 1;
     const position = jobId(this.#deps.number, seq);
@@ -143,7 +144,11 @@ export class Flusher {
     this.#deps.onSent();
     if (!(await added)) return;
     this.#durable = job.seq;
-    this.#deps.observer.flushed(sent.events, payload.length, this.#deps.clock.monotonic() - startedAt);
+    this.#deps.observer.flushed(
+      sent.events,
+      payload.length,
+      this.#deps.clock.monotonic() - startedAt,
+    );
     this.#deps.onDurable(job.seq);
   }
 
@@ -162,7 +167,10 @@ export class Flusher {
           return false;
         }
         this.#failingSince ??= clock.monotonic();
-        observer.log('warn', 'journal add: outcome unknown, repeating', { id, error: String(error) });
+        observer.log('warn', 'journal add: outcome unknown, repeating', {
+          id,
+          error: String(error),
+        });
         await sleep(clock, delayMs);
         delayMs = Math.min(delayMs * 2, flushRetryMsMax);
       }

@@ -64,7 +64,13 @@ export class Gate {
   }
 
   /** @param seq job of the newest event that the outcome may reveal; 0 for none */
-  wait(seq: number, request: Request, outcome: Outcome, shard: number, actor: Actor | undefined): void {
+  wait(
+    seq: number,
+    request: Request,
+    outcome: Outcome,
+    shard: number,
+    actor: Actor | undefined,
+  ): void {
     if (this.#broken) {
       request.reply(unknown);
       return;
@@ -127,14 +133,17 @@ export class Gate {
       return verdict;
     } catch (error) {
       this.#failingSince ??= this.#deps.clock.monotonic();
-      this.#deps.observer.log('warn', 'ownership could not be read, trying again', { error: String(error) });
+      this.#deps.observer.log('warn', 'ownership could not be read, trying again', {
+        error: String(error),
+      });
       return undefined;
     }
   }
 
   #release(entries: readonly Waiting[], lost: ReadonlySet<number>): void {
     const now = this.#deps.clock.monotonic();
-    for (const entry of entries) this.#answer(entry, lost.has(entry.shard) ? unknown : entry.outcome, now);
+    for (const entry of entries)
+      this.#answer(entry, lost.has(entry.shard) ? unknown : entry.outcome, now);
   }
 
   #answer(entry: Waiting, outcome: Outcome, now: number): void {

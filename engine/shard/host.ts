@@ -83,7 +83,15 @@ export class Host {
     }
     const journalFull = this.#journalFull;
     const journalStalled = [...this.#owners].some((owner) => owner.stalled);
-    return { shardsServed, waiting, residentActors, unsettledEvents, oldestUnsettledAt, journalFull, journalStalled };
+    return {
+      shardsServed,
+      waiting,
+      residentActors,
+      unsettledEvents,
+      oldestUnsettledAt,
+      journalFull,
+      journalStalled,
+    };
   }
 
   /** Takes nothing new, waits until every answer under way has left or the time is up. */
@@ -124,7 +132,8 @@ export class Host {
       ...this.#deps,
       onEnded: (owner, reason) => this.#replace(owner, reason),
       onLost: (owner, lost) => {
-        for (const shard of lost) if (this.#ownerOf[shard] === owner) this.#ownerOf[shard] = undefined;
+        for (const shard of lost)
+          if (this.#ownerOf[shard] === owner) this.#ownerOf[shard] = undefined;
         this.#deps.observer.alarm('shards_lost', `${lost.size} shards were taken by somebody else`);
       },
     };
@@ -135,7 +144,10 @@ export class Host {
     const shards = [...owner.shards];
     for (const shard of shards) this.#ownerOf[shard] = undefined;
     if (this.#closing) return;
-    this.#deps.observer.log('error', 'an owner ended; a new one takes its shards', { number: owner.number, reason });
+    this.#deps.observer.log('error', 'an owner ended; a new one takes its shards', {
+      number: owner.number,
+      reason,
+    });
     this.#take(shards).catch((error: unknown) => {
       this.#deps.observer.alarm('take_over_impossible', String(error));
     });
@@ -148,7 +160,9 @@ export class Host {
       const timer = clock.after(intervalMs, () => {
         this.#timers.delete(timer);
         work()
-          .catch((error: unknown) => observer.log('warn', 'background work failed', { error: String(error) }))
+          .catch((error: unknown) =>
+            observer.log('warn', 'background work failed', { error: String(error) }),
+          )
           .finally(() => {
             if (!this.#closing) next();
           });

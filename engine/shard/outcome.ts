@@ -6,7 +6,12 @@ import type { BatchState } from '../core/state.ts';
 import { packetId } from '../core/types.ts';
 import type { Outcome } from './request.ts';
 
-function view(state: BatchState, packet: number, position: string, showAmount: boolean): PacketView {
+function view(
+  state: BatchState,
+  packet: number,
+  position: string,
+  showAmount: boolean,
+): PacketView {
   const index = packet - 1;
   const receiverId = state.receiverIds[index];
   const claimedAt = state.claimedAt[index];
@@ -28,7 +33,11 @@ function view(state: BatchState, packet: number, position: string, showAmount: b
 export function outcomeOf(state: BatchState, result: Result, position: string): Outcome {
   switch (result.code) {
     case 'claimed':
-      return { code: 'claimed', packet: view(state, result.packet, position, true), replayed: false };
+      return {
+        code: 'claimed',
+        packet: view(state, result.packet, position, true),
+        replayed: false,
+      };
     case 'replayed':
       return {
         code: 'claimed',

@@ -153,7 +153,8 @@ export class Owner {
 
   #reportUnloadable(batchId: string, error: unknown): void {
     const { observer } = this.#deps;
-    if (error instanceof AssertionError) observer.alarm('batch_inconsistent', `batch ${batchId}: ${error.message}`);
+    if (error instanceof AssertionError)
+      observer.alarm('batch_inconsistent', `batch ${batchId}: ${error.message}`);
     else observer.log('error', 'a batch could not be loaded', { batchId, error: String(error) });
   }
 
@@ -164,7 +165,11 @@ export class Owner {
     }
     const job = this.#flusher.current();
     try {
-      const { event, result } = actor.execute(request.command, this.#deps.clock.now(), job.position);
+      const { event, result } = actor.execute(
+        request.command,
+        this.#deps.clock.now(),
+        job.position,
+      );
       if (event !== undefined) {
         this.#flusher.append(actor, encodeEvent(event));
         actor.newest = job.seq;
@@ -176,7 +181,9 @@ export class Owner {
       this.#gate.wait(actor.newest, request, outcome, actor.shard, actor);
     } catch (error) {
       request.reply(unknown);
-      this.end(`actor threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      this.end(
+        `actor threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
   }
 
@@ -234,7 +241,8 @@ export class Owner {
       this.#residents.unpin(actor, progress.settled);
     }
     if (progress.quarantined > this.#quarantined) {
-      for (const batchId of await this.#deps.store.quarantinedBatches(this.number)) this.#residents.drop(batchId);
+      for (const batchId of await this.#deps.store.quarantinedBatches(this.number))
+        this.#residents.drop(batchId);
       this.#quarantined = progress.quarantined;
     }
   }

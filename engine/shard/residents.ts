@@ -48,7 +48,9 @@ export class Residents {
   }
 
   dropShards(shards: ReadonlySet<number>): void {
-    for (const [id, actor] of this.#unsettled) if (shards.has(actor.shard)) this.#unsettled.delete(id);
-    for (const [id, actor] of this.#settled.entries()) if (shards.has(actor.shard)) this.#settled.delete(id);
+    for (const [id, actor] of this.#unsettled)
+      if (shards.has(actor.shard)) this.#unsettled.delete(id);
+    for (const [id, actor] of this.#settled.entries())
+      if (shards.has(actor.shard)) this.#settled.delete(id);
   }
 }

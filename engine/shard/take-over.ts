@@ -34,13 +34,22 @@ export async function takeOver(deps: TakeOverDeps, shards: readonly number[]): P
 }
 
 /** Steps 1–3 under a number already committed; also after the journal's store was restarted. */
-export async function takeAgain(deps: TakeOverDeps, shards: readonly number[], number: number): Promise<Taken> {
+export async function takeAgain(
+  deps: TakeOverDeps,
+  shards: readonly number[],
+  number: number,
+): Promise<Taken> {
   const startedAt = deps.clock.monotonic();
   const { id: journalId } = await deps.store.journalId();
   const before = await deps.journal.ownership();
   if (before.journalId !== journalId) {
-    deps.observer.alarm('journal_mismatch', `journal ${before.journalId ?? 'none'}, Postgres ${journalId}`);
-    throw new JournalMismatch(`the journal is ${before.journalId ?? 'unbound'}, Postgres expects ${journalId}`);
+    deps.observer.alarm(
+      'journal_mismatch',
+      `journal ${before.journalId ?? 'none'}, Postgres ${journalId}`,
+    );
+    throw new JournalMismatch(
+      `the journal is ${before.journalId ?? 'unbound'}, Postgres expects ${journalId}`,
+    );
   }
   await deps.journal.take(shards, number);
   const after = await deps.journal.ownership();

@@ -85,7 +85,11 @@ export class Acknowledged {
   }
 
   /** @returns `timeout` after settledWaitMs, `unknown_position` when `after` is no job id or of no known owner */
-  async caughtUp(about: { userId?: string; batchId?: string; after?: string | undefined }): Promise<CaughtUp> {
+  async caughtUp(about: {
+    userId?: string;
+    batchId?: string;
+    after?: string | undefined;
+  }): Promise<CaughtUp> {
     let needs = this.#needs(about);
     if (about.after !== undefined) {
       const position = parseJobId(about.after);
@@ -96,7 +100,8 @@ export class Acknowledged {
     while (needs.length > 0) {
       try {
         const settled = await this.#refresh(needs.map((need) => need.number));
-        if (needs.some((need) => need.foreign && !settled.has(need.number))) return 'unknown_position';
+        if (needs.some((need) => need.foreign && !settled.has(need.number)))
+          return 'unknown_position';
         needs = needs.filter((need) => (settled.get(need.number) ?? 0) < need.seq);
       } catch {
         // Postgres is away: whoever reads from it would fail as well, so the wait goes on.

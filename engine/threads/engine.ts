@@ -39,8 +39,12 @@ export async function startEngine(settings: EngineSettings, deps: EngineDeps): P
   const { threads: count, ...shared } = settings;
   assert(count >= 1 && count <= shardCount, 'between one thread and one for each shard');
   const threads = Array.from({ length: count }, (_, index) => {
-    const shards = Array.from({ length: shardCount }, (__, shard) => shard).filter((shard) => shard % count === index);
-    return new ShardThread({ ...shared, name: `shards-${index}`, shards }, deps.logger, deps.onHopeless);
+    const shards = Array.from({ length: shardCount }, (__, shard) => shard).filter(
+      (shard) => shard % count === index,
+    );
+    return new ShardThread({ ...shared, name: `shards-${index}`, shards }, deps.logger, (reason) =>
+      deps.onHopeless(reason),
+    );
   });
   await Promise.all(threads.map((thread) => thread.start()));
   return new ThreadedEngine(threads, deps);
@@ -79,15 +83,27 @@ class ThreadedEngine implements Engine {
 
   open(request: OpenRequest): Promise<OpenOutcome> {
     const { batchId, receiverId, packetId } = request;
-    return this.#run(batchId, { kind: 'open', receiverId, packetId }, receiverId) as Promise<OpenOutcome>;
+    return this.#run(
+      batchId,
+      { kind: 'open', receiverId, packetId },
+      receiverId,
+    ) as Promise<OpenOutcome>;
   }
 
   extendAudience(request: AudienceRequest): Promise<AudienceOutcome> {
     const { batchId, ...rest } = request;
-    return this.#run(batchId, { kind: 'audience', ...rest }, request.senderId) as Promise<AudienceOutcome>;
+    return this.#run(
+      batchId,
+      { kind: 'audience', ...rest },
+      request.senderId,
+    ) as Promise<AudienceOutcome>;
   }
 
-  caughtUp(about: { userId?: string; batchId?: string; after?: string | undefined }): Promise<CaughtUp> {
+  caughtUp(about: {
+    userId?: string;
+    batchId?: string;
+    after?: string | undefined;
+  }): Promise<CaughtUp> {
     return this.#acknowledged.caughtUp(about);
   }
 

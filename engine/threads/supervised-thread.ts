@@ -50,7 +50,12 @@ export class SupervisedThread {
     const worker = new Worker(entry, { workerData, name });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#receive(message));
-    worker.on('error', (error) => logger.error({ name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'thread failed'));
+    worker.on('error', (error) =>
+      logger.error(
+        { name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+        'thread failed',
+      ),
+    );
     worker.on('exit', (code) => this.#exited(worker, code));
   }
 
