@@ -15,8 +15,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 const noNumber = /"([^"\\]{1,64})"\s*:\s*(?:[-+]?Infinity|NaN|undefined)\b/;
 const mayHoldFloat = /[0-9][.eE]/;
 
-/** True when the request announces a body; node drops a body that is not announced. */
-function announced(c: GatewayContext): boolean {
+/** True when the request announces a body; node takes none that is not announced. */
+export function hasBody(c: GatewayContext): boolean {
   const incoming = nodeRequest(c);
   if (incoming === undefined) return c.req.raw.body !== null;
   const length = incoming.headers['content-length'];
@@ -71,9 +71,8 @@ function parse(text: string): BodyRead {
   }
 }
 
-/** Reads and parses the body; rejects only when the client goes away while sending it. */
+/** Reads and parses an announced body; rejects only when the client goes away while sending it. */
 export async function readBody(c: GatewayContext): Promise<BodyRead> {
-  if (!announced(c)) return { code: 'empty' };
   const type = header(c, 'content-type');
   if (type !== undefined && !jsonType.test(type)) return { code: 'unsupported_media_type' };
   const encoding = header(c, 'content-encoding');

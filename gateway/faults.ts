@@ -13,9 +13,9 @@ const passingCodes = new Set([
 
 /**
  * SQL states that say nothing about the statement: connection (08), resources (53), shutdown and
- * cancelled (57), rollback by conflict (40).
+ * cancelled (57), rollback by conflict (40). 08P01 is a protocol error, which is ours.
  */
-const passingState = /^(08|53|57|40)[0-9A-Z]{3}$/;
+const passingState = /^(08(?!P01)|53|57|40)[0-9A-Z]{3}$/;
 const passingMessage =
   /connection terminated|timeout exceeded when trying to connect|timeout expired/i;
 

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { idempotencyKeyPattern } from '../engine/limits.ts';
 import type { Authenticator, Caller, Verified } from './auth.ts';
-import { readBody } from './body.ts';
+import { hasBody, readBody, type BodyRead } from './body.ts';
 import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
 import { assertNever, clientGone, header, type GatewayContext } from './http.ts';
@@ -77,6 +77,7 @@ export interface Pipeline {
 
 const nobody: Caller = { userId: '', operator: false };
 const noValues = Object.freeze({});
+const noBody: BodyRead = { code: 'empty' };
 const challenge = 'Bearer realm="hongbao"';
 
 function unauthenticated(
@@ -185,7 +186,8 @@ export function handlerOf(
 
     let body: unknown;
     if (spec.body !== undefined) {
-      const read = await readBody(c);
+      // A claim without a body does not wait for one.
+      const read = hasBody(c) ? await readBody(c) : noBody;
       switch (read.code) {
         case 'body_too_large':
         case 'unsupported_media_type':

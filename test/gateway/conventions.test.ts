@@ -53,7 +53,7 @@ describe('problems', () => {
       expect(said.headers.get('retry-after')).toBe('1');
     },
   );
-  test.each(['22003', '23505', 'ERR_ASSERTION'])('%s is ours', async (code) => {
+  test.each(['22003', '23505', '08P01', 'ERR_ASSERTION'])('%s is ours', async (code) => {
     const { ask, world } = harness();
     world.failure = Object.assign(new Error('gone'), { code });
     const said = await ask('POST', '/v1/batches/100/claims', { as: 'ann' });

@@ -112,6 +112,8 @@ export class World {
   }
 
   readonly engine: Engine = {
+    holderUrl: () => undefined,
+    noteForwarded: () => undefined,
     claim: async (request) => {
       this.claims.push(request);
       if (this.failure !== undefined) throw this.failure;
