@@ -86,7 +86,7 @@ export type AudienceOutcome =
   | Unavailable;
 
 export interface EngineStatus {
-  /** All 256 shards are served by this process and the journal answers. */
+  /** Every shard is served here or by another live node, and the journal answers. */
   readonly ready: boolean;
   readonly shardsServed: number;
   readonly reason: string | undefined;
@@ -107,6 +107,10 @@ export interface Engine {
     readonly batchId?: string;
     readonly after?: string | undefined;
   }): Promise<CaughtUp>;
+  /** HTTP address of the other node that holds the batch's shard; undefined when it is for this one. */
+  holderUrl(batchId: string): string | undefined;
+  /** Another node answered a request forwarded from here; reads here wait for it as if it were our own answer. */
+  noteForwarded(position: string, userId: string, batchId: string): void;
   status(): EngineStatus;
   /** Events acknowledged by this process and not settled yet. */
   pendingEvents(): Promise<number>;

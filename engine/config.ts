@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { EnvironmentReader } from './environment.ts';
 
@@ -35,6 +35,8 @@ export type Config = {
   };
   /** DEV_LOGIN: anybody may ask for any token. */
   readonly devLogin: boolean;
+  /** NODE_ID and NODE_URL: this process among others on the same database, and where they reach it. */
+  readonly node: { readonly id: string; readonly url: string };
   /** THREADS that host shards. */
   readonly threads: number;
   /** WORKERS: whether this process settles as well. */
@@ -97,6 +99,12 @@ export function loadConfig(
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
     auth,
     devLogin: readDevLogin(read, auth, databaseUrl),
+    node: {
+      id: read.text('NODE_ID') ?? `${hostname()}:${port}`,
+      url:
+        read.url('NODE_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ??
+        `http://${hostname()}:${port}`,
+    },
     threads: read.integer('THREADS', { min: 1, max: threadsMax }) ?? defaultThreads(cores),
     workers: read.oneOf('WORKERS', ['inline', 'none'] as const) ?? 'inline',
     logLevel: read.oneOf('LOG_LEVEL', logLevels) ?? 'info',

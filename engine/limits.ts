@@ -63,6 +63,12 @@ export const sweepIntervalMs = 1_000;
 export const sweepBatchesMax = 500;
 export const retakeDelayMs = 250;
 
+// Leases between nodes: a node that missed some heartbeats is taken for dead.
+export const leaseBeatMs = 500;
+export const leaseTtlMs = 3_000;
+/** How long a shard that goes to another node may take to answer what is under way. */
+export const giveUpTimeoutMs = 5_000;
+
 // Settle
 export const settleJobsMax = 64;
 export const settleEventsMax = 20_000;

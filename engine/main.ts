@@ -46,7 +46,7 @@ const gauge = (name: string, help: string, read: () => number, aggregator: Aggre
   });
 gauge('mailbox_depth', 'Commands whose answer has not left yet', () => host.status().waiting);
 gauge('resident_actors', 'Batches in memory', () => host.status().residentActors);
-gauge('shards_served', 'Shards owned and served', () => host.status().shardsServed);
+gauge('shards_served', 'Shards owned and served', () => host.status().served.length);
 gauge(
   'unsettled_events',
   'Events decided here and not settled yet',
@@ -83,6 +83,9 @@ port.on('message', (message: ToThread) => {
           },
         });
       }
+      break;
+    case 'assign':
+      host.assign(message.shards);
       break;
     case 'ask':
       void answer(message.id, message.what);

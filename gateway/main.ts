@@ -11,6 +11,7 @@ import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs } from '../engine/limits.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { migrate } from '../engine/store/migrate.ts';
+import { postgresLeases } from '../engine/store/leases.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
 import type { WorkerData } from '../engine/threads/protocol.ts';
@@ -55,15 +56,24 @@ async function start(config: Config): Promise<Logger> {
     await journal.close();
   }
 
+  const leases = await postgresLeases({ url: databaseUrl, observer });
+  closers.push({ what: 'leases', close: () => leases.close() });
+
   const shared = { databaseUrl, redisUrl, logLevel };
   const workers =
     config.workers === 'inline'
       ? await startWorkers({ ...shared, name: 'workers' }, logger)
       : undefined;
   const engine = await startEngine(
-    { ...shared, threads: config.threads, journalWatermark: config.journalMemoryWatermark },
+    {
+      ...shared,
+      threads: config.threads,
+      node: config.node,
+      journalWatermark: config.journalMemoryWatermark,
+    },
     {
       store,
+      leases,
       clock: systemClock,
       logger,
       onHopeless(reason) {
@@ -127,7 +137,7 @@ async function startWorkers(workerData: WorkerData, logger: Logger): Promise<Sup
     name: workerData.name,
     // Started by name, not imported: gateway and workers do not know each other.
     entry: new URL('../workers/main.ts', import.meta.url),
-    workerData,
+    workerData: () => workerData,
     logger,
     onMessage() {},
     onDeath() {},

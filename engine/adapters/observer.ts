@@ -64,6 +64,10 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
     'where',
   ]);
   const ownersEnded = counter('owners_ended_total', 'Owners that ended before their process');
+  const shardsLost = counter(
+    'shards_lost_total',
+    'Shards taken by somebody else while served here',
+  );
   const takeOver = new Gauge({
     name: 'hongbao_take_over_duration_seconds',
     help: 'Duration of the newest take-over',
@@ -117,6 +121,10 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
     ownerEnded(reason) {
       ownersEnded.inc();
       logger.warn({ reason }, 'owner ended');
+    },
+    lost(shards) {
+      shardsLost.inc(shards);
+      logger.warn({ shards }, 'shards were taken by somebody else');
     },
     overloaded(where) {
       overloads.inc({ where });

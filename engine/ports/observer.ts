@@ -12,6 +12,8 @@ export interface Observer {
   alarm(what: string, detail: string): void;
   takenOver(shards: number, durationMs: number): void;
   ownerEnded(reason: string): void;
+  /** Shards that somebody else has taken meanwhile. */
+  lost(shards: number): void;
   overloaded(where: string): void;
   /** A line for the log; `detail` holds no secrets and no amounts of a person. */
   log(
@@ -30,6 +32,7 @@ export const silentObserver: Observer = {
   alarm() {},
   takenOver() {},
   ownerEnded() {},
+  lost() {},
   overloaded() {},
   log() {},
 };

@@ -153,6 +153,12 @@ export class Gate {
     entry.request.reply(outcome, this.#deps.number, entry.seq);
   }
 
+  /** Whether somebody waits for an answer of these shards. */
+  holds(shards: ReadonlySet<number>): boolean {
+    const waits = (entries: readonly Waiting[]) => entries.some(({ shard }) => shards.has(shard));
+    return waits(this.#ready) || waits(this.#reading) || [...this.#waiting.values()].some(waits);
+  }
+
   /** Tells those of the lost shards that nobody knows, whatever they wait for. */
   dropShards(lost: ReadonlySet<number>): void {
     const now = this.#deps.clock.monotonic();

@@ -23,7 +23,7 @@ export type HostDeps = Omit<OwnerDeps, 'onEnded' | 'onLost'> & {
 };
 
 export interface HostStatus {
-  readonly shardsServed: number;
+  readonly served: readonly number[];
   readonly waiting: number;
   readonly residentActors: number;
   readonly unsettledEvents: number;
@@ -38,6 +38,10 @@ export class Host {
   readonly #ownerOf: (Owner | undefined)[] = [];
   readonly #owners = new Set<Owner>();
   readonly #timers = new Set<Timer>();
+  /** Shards this thread should serve. */
+  readonly #desired = new Set<number>();
+  /** Shards being taken over. */
+  readonly #taking = new Set<number>();
   #journalFull = false;
   #closing = false;
 
@@ -45,12 +49,26 @@ export class Host {
     this.#deps = deps;
   }
 
-  /** Resolves once all shards are served. */
+  /** Begins its background work; resolves once all these shards are served. */
   async start(shards: readonly number[]): Promise<void> {
+    for (const shard of shards) this.#desired.add(shard);
     await this.#take(shards);
     this.#every(progressPollMs, () => this.#followProgress());
     this.#every(sweepIntervalMs, () => this.#sweep());
     this.#every(pressurePollMs, () => this.#feelPressure());
+  }
+
+  /** Serves exactly these shards from now on: takes what is missing, gives up what is too much. */
+  assign(shards: readonly number[]): void {
+    const before = [...this.#desired];
+    this.#desired.clear();
+    for (const shard of shards) this.#desired.add(shard);
+    const missing = shards.filter(
+      (shard) => this.#ownerOf[shard] === undefined && !this.#taking.has(shard),
+    );
+    this.#takeInBackground(missing);
+    const surplus = before.filter((shard) => !this.#desired.has(shard));
+    if (surplus.length > 0) void this.#giveUp(new Set(surplus));
   }
 
   handle(request: Request): void {
@@ -72,10 +90,10 @@ export class Host {
     const waiting = this.#waiting();
     let residentActors = 0;
     let unsettledEvents = 0;
-    let shardsServed = 0;
+    const served: number[] = [];
     let oldestUnsettledAt: number | undefined;
     for (const owner of this.#owners) {
-      shardsServed += owner.shards.size;
+      served.push(...owner.shards);
       residentActors += owner.residentActors;
       unsettledEvents += owner.unsettledEvents;
       const oldest = owner.oldestUnsettledAt;
@@ -84,7 +102,7 @@ export class Host {
     const journalFull = this.#journalFull;
     const journalStalled = [...this.#owners].some((owner) => owner.stalled);
     return {
-      shardsServed,
+      served,
       waiting,
       residentActors,
       unsettledEvents,
@@ -104,22 +122,43 @@ export class Host {
     for (const owner of this.#owners) owner.end('closing');
   }
 
-  /** Tries until it holds them; only a journal that is not ours is final. */
+  /** Tries until it holds them or should not any more; only a journal that is not ours is final. */
   async #take(shards: readonly number[]): Promise<void> {
     const { clock, observer } = this.#deps;
-    let wanted = shards;
-    while (wanted.length > 0 && !this.#closing) {
-      try {
-        const taken = await takeOver(this.#deps, wanted);
-        if (taken.kept.length > 0) this.#serve(new Owner(this.#ownerDeps(), taken));
-        wanted = taken.lost;
-        if (wanted.length === 0) return;
-      } catch (error) {
-        if (error instanceof JournalMismatch) throw error;
-        observer.log('error', 'take-over failed, trying again', { error: String(error) });
+    for (const shard of shards) this.#taking.add(shard);
+    try {
+      for (;;) {
+        const wanted = shards.filter(
+          (shard) => this.#desired.has(shard) && this.#ownerOf[shard] === undefined,
+        );
+        if (wanted.length === 0 || this.#closing) return;
+        try {
+          const taken = await takeOver(this.#deps, wanted);
+          if (taken.kept.length > 0) this.#serve(new Owner(this.#ownerDeps(), taken));
+          if (taken.lost.length === 0) return;
+        } catch (error) {
+          if (error instanceof JournalMismatch) throw error;
+          observer.log('error', 'take-over failed, trying again', { error: String(error) });
+        }
+        await sleep(clock, retakeDelayMs);
       }
-      await sleep(clock, retakeDelayMs);
+    } finally {
+      for (const shard of shards) this.#taking.delete(shard);
     }
+  }
+
+  #takeInBackground(shards: readonly number[]): void {
+    if (shards.length === 0) return;
+    this.#take(shards).catch((error: unknown) => {
+      this.#deps.observer.alarm('take_over_impossible', String(error));
+    });
+  }
+
+  /** Takes nothing new for these shards, answers what is under way, then lets go of them. */
+  async #giveUp(shards: ReadonlySet<number>): Promise<void> {
+    const owners = [...this.#owners];
+    for (const shard of shards) this.#ownerOf[shard] = undefined;
+    await Promise.all(owners.map((owner) => owner.giveUp(shards)));
   }
 
   #serve(owner: Owner): void {
@@ -134,7 +173,7 @@ export class Host {
       onLost: (owner, lost) => {
         for (const shard of lost)
           if (this.#ownerOf[shard] === owner) this.#ownerOf[shard] = undefined;
-        this.#deps.observer.alarm('shards_lost', `${lost.size} shards were taken by somebody else`);
+        this.#deps.observer.lost(lost.size);
       },
     };
   }
@@ -148,9 +187,7 @@ export class Host {
       number: owner.number,
       reason,
     });
-    this.#take(shards).catch((error: unknown) => {
-      this.#deps.observer.alarm('take_over_impossible', String(error));
-    });
+    this.#takeInBackground(shards);
   }
 
   /** Runs one piece of work again and again, never twice at once; an error only delays it. */
@@ -180,6 +217,7 @@ export class Host {
       await busy.find((owner) => owner.number === row.number)?.progress(row);
     }
     await Promise.all(busy.map((owner) => owner.settleSelf(selfSettleAfterMs)));
+    for (const owner of this.#owners) if (owner.isIdle) this.#owners.delete(owner);
   }
 
   async #feelPressure(): Promise<void> {

@@ -8,7 +8,14 @@ import { encodeEvent } from '../core/codec.ts';
 import { shardOf } from '../core/hash.ts';
 import { restoreState } from '../core/state.ts';
 import type { BatchSnapshot } from '../core/types.ts';
-import { flushRetryMsMax, mailboxMax, stalledAfterMs, unsettledBytesMax } from '../limits.ts';
+import {
+  flushRetryMsMax,
+  flushRetryMsMin,
+  giveUpTimeoutMs,
+  mailboxMax,
+  stalledAfterMs,
+  unsettledBytesMax,
+} from '../limits.ts';
 import { sleep } from '../ports/clock.ts';
 import { jobId, type Ownership } from '../ports/journal.ts';
 import type { Random } from '../ports/random.ts';
@@ -204,12 +211,16 @@ export class Owner {
   }
 
   #lose(lost: ReadonlySet<number>): void {
+    this.#drop(lost);
+    this.#deps.onLost(this, lost);
+  }
+
+  #drop(lost: ReadonlySet<number>): void {
     for (const shard of lost) this.#shards.delete(shard);
     this.#flusher.dropUnsent(lost);
     this.#gate.dropShards(lost);
     this.#residents.dropShards(lost);
     for (const request of this.#loader.drop((id) => lost.has(shardOf(id)))) request.reply(unknown);
-    this.#deps.onLost(this, lost);
   }
 
   /** The journal's store was restarted: steps 1–3 again, all unsettled payloads again, in one and the same run. */
@@ -232,6 +243,21 @@ export class Owner {
       }
     }
     this.#flusher.release();
+  }
+
+  /** Answers what is under way for these shards, for a while, then drops them. */
+  async giveUp(shards: ReadonlySet<number>): Promise<void> {
+    const { clock } = this.#deps;
+    const mine = new Set([...shards].filter((shard) => this.#shards.has(shard)));
+    if (mine.size === 0) return;
+    const until = clock.monotonic() + giveUpTimeoutMs;
+    while (this.#gate.holds(mine) && clock.monotonic() < until) await sleep(clock, flushRetryMsMin);
+    this.#drop(mine);
+  }
+
+  /** It serves nothing, owes nobody an answer and has nothing unsettled. */
+  get isIdle(): boolean {
+    return this.#shards.size === 0 && this.waiting === 0 && this.unsettledEvents === 0;
   }
 
   /** Takes note of what Postgres says of this owner. */

@@ -15,48 +15,66 @@ import type { Command } from '../core/command.ts';
 import { shardOf } from '../core/hash.ts';
 import { drainTimeoutMs, requestTimeoutMs, shardCount } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
+import { parseJobId } from '../ports/journal.ts';
+import type { Leases, NodeView } from '../ports/leases.ts';
 import type { Store } from '../ports/store.ts';
 import type { HostStatus } from '../shard/host.ts';
 import { unknown, type Outcome } from '../shard/request.ts';
 import type { Logger } from '../adapters/log.ts';
 import { Acknowledged } from './acknowledged.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import type { ThreadData } from './protocol.ts';
 import { ShardThread } from './shard-thread.ts';
 
 export interface EngineSettings extends Omit<ThreadData, 'name' | 'shards'> {
   readonly threads: number;
+  /** This process among the nodes of one database. */
+  readonly node: NodeView;
 }
 
 export interface EngineDeps {
   readonly store: Pick<Store, 'progress'>;
+  readonly leases: Leases;
   readonly clock: Clock;
   readonly logger: Logger;
-  onHopeless(reason: string): void;
+  readonly onHopeless: (reason: string) => void;
 }
 
-/** Starts the shard threads; resolves once all shards are served. */
+/** Starts the shard threads; resolves once the shards that were free are served. */
 export async function startEngine(settings: EngineSettings, deps: EngineDeps): Promise<Engine> {
-  const { threads: count, ...shared } = settings;
+  const { threads: count, node, ...shared } = settings;
   assert(count >= 1 && count <= shardCount, 'between one thread and one for each shard');
-  const threads = Array.from({ length: count }, (_, index) => {
-    const shards = Array.from({ length: shardCount }, (__, shard) => shard).filter(
-      (shard) => shard % count === index,
-    );
-    return new ShardThread({ ...shared, name: `shards-${index}`, shards }, deps.logger, (reason) =>
-      deps.onHopeless(reason),
-    );
+  const threads = Array.from(
+    { length: count },
+    (_, index) =>
+      new ShardThread({ ...shared, name: `shards-${index}` }, deps.logger, deps.onHopeless),
+  );
+  const keeper = new LeaseKeeper({
+    node,
+    leases: deps.leases,
+    clock: deps.clock,
+    served: () => new Set(threads.flatMap(({ status }) => status?.served ?? [])),
+    assign(shards) {
+      for (const [index, thread] of threads.entries()) {
+        thread.assign(shards.filter((shard) => shard % count === index));
+      }
+    },
+    onError: (error) => deps.logger.warn({ error: String(error) }, 'lease heartbeat failed'),
   });
+  await keeper.start();
   await Promise.all(threads.map((thread) => thread.start()));
-  return new ThreadedEngine(threads, deps);
+  return new ThreadedEngine(threads, keeper, deps);
 }
 
 class ThreadedEngine implements Engine {
   readonly #threads: readonly ShardThread[];
+  readonly #keeper: LeaseKeeper;
   readonly #acknowledged: Acknowledged;
   readonly #clock: Clock;
 
-  constructor(threads: readonly ShardThread[], deps: EngineDeps) {
+  constructor(threads: readonly ShardThread[], keeper: LeaseKeeper, deps: EngineDeps) {
     this.#threads = threads;
+    this.#keeper = keeper;
     this.#acknowledged = new Acknowledged(deps.store, deps.clock);
     this.#clock = deps.clock;
   }
@@ -107,16 +125,28 @@ class ThreadedEngine implements Engine {
     return this.#acknowledged.caughtUp(about);
   }
 
+  holderUrl(batchId: string): string | undefined {
+    return this.#keeper.holder(shardOf(batchId))?.url;
+  }
+
+  noteForwarded(position: string, userId: string, batchId: string): void {
+    const job = parseJobId(position);
+    if (job !== undefined) this.#acknowledged.note(job.number, job.seq, userId, batchId);
+  }
+
   status(): EngineStatus {
-    let shardsServed = 0;
+    const served = new Set<number>();
     let reason: string | undefined;
     for (const { status } of this.#threads) {
-      shardsServed += status?.shardsServed ?? 0;
+      for (const shard of status?.served ?? []) served.add(shard);
       if (status?.journalFull === true) reason = 'journal_memory';
       if (status?.journalStalled === true) reason = 'journal_unreachable';
     }
-    if (shardsServed < shardCount) reason = 'shards_not_served';
-    return { ready: reason === undefined, shardsServed, reason };
+    for (let shard = 0; shard < shardCount; shard += 1) {
+      if (!served.has(shard) && this.#keeper.holder(shard) === undefined)
+        reason = 'shards_not_served';
+    }
+    return { ready: reason === undefined, shardsServed: served.size, reason };
   }
 
   async pendingEvents(): Promise<number> {
@@ -132,6 +162,8 @@ class ThreadedEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    // The leases go last: whoever takes the shards over should find their answers given.
     await Promise.all(this.#threads.map((thread) => thread.close(drainTimeoutMs)));
+    await this.#keeper.close();
   }
 }

@@ -13,6 +13,7 @@ export interface WorkerData {
 
 /** What a shard thread is started with. */
 export interface ThreadData extends WorkerData {
+  /** What it should serve at first. */
   readonly shards: readonly number[];
   readonly journalWatermark: number;
 }
@@ -22,6 +23,8 @@ export type RequestItem = readonly [id: number, batchId: string, command: Comman
 export type OutcomeItem = readonly [id: number, outcome: Outcome, number: number, seq: number];
 
 export type ToThread =
+  /** Serve exactly these shards from now on. */
+  | { readonly kind: 'assign'; readonly shards: readonly number[] }
   | { readonly kind: 'requests'; readonly items: readonly RequestItem[] }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'status' }
   | { readonly kind: 'drain'; readonly timeoutMs: number };

@@ -16,6 +16,7 @@ export type Answered = (outcome: Outcome, number: number, seq: number) => void;
 
 export class ShardThread {
   readonly #thread: SupervisedThread;
+  #shards: readonly number[] = [];
   readonly #onHopeless: (reason: string) => void;
   readonly #waiting = new Map<number, Answered>();
   #outbox: RequestItem[] = [];
@@ -23,12 +24,16 @@ export class ShardThread {
   #status: HostStatus | undefined;
 
   /** @param onHopeless the thread can never serve; the process should end with this reason */
-  constructor(data: ThreadData, logger: Logger, onHopeless: (reason: string) => void) {
+  constructor(
+    data: Omit<ThreadData, 'shards'>,
+    logger: Logger,
+    onHopeless: (reason: string) => void,
+  ) {
     this.#onHopeless = onHopeless;
     this.#thread = new SupervisedThread({
       name: data.name,
       entry: new URL('../main.ts', import.meta.url),
-      workerData: data,
+      workerData: (): ThreadData => ({ ...data, shards: this.#shards }),
       logger,
       onMessage: (message) => this.#receive(message),
       onDeath: () => this.#forget(),
@@ -40,7 +45,13 @@ export class ShardThread {
     return this.#thread.serving ? this.#status : undefined;
   }
 
-  /** Resolves once all shards of the thread are served. */
+  /** The thread, and each one that replaces it, serves exactly these from now on. */
+  assign(shards: readonly number[]): void {
+    this.#shards = shards;
+    this.#thread.send({ kind: 'assign', shards });
+  }
+
+  /** Resolves once the shards assigned so far are served. */
   start(): Promise<void> {
     return this.#thread.start();
   }

@@ -8,7 +8,8 @@ export interface ThreadSettings {
   readonly name: string;
   /** The thread's entry file. */
   readonly entry: URL;
-  readonly workerData: unknown;
+  /** What the thread is started with, each time anew. */
+  readonly workerData: () => unknown;
   readonly logger: Logger;
   onMessage(message: FromThread): void;
   /** The thread has died; it starts again by itself unless it is being closed. */
@@ -47,7 +48,7 @@ export class SupervisedThread {
   #spawn(): void {
     if (this.#closing) return;
     const { entry, workerData, name, logger } = this.#settings;
-    const worker = new Worker(entry, { workerData, name });
+    const worker = new Worker(entry, { workerData: workerData(), name });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#receive(message));
     worker.on('error', (error) =>

@@ -75,8 +75,8 @@ describe('the gate', () => {
     await stage.finish(stage.fake.open().take([...Array(256).keys()], 99));
     await stage.clock.pass(100);
     expect(asked.outcome).toEqual(unknown);
-    expect(host.status().shardsServed).toBe(0);
-    expect(stage.alarms).toContain('shards_lost');
+    expect(host.status().served).toEqual([]);
+    expect(stage.lost).toBe(256);
   });
 
   it('drops what an earlier owner adds late: nobody was told of it', async () => {

@@ -44,10 +44,14 @@ export class Stage {
   readonly store = new FakeStore();
   readonly alarms: string[] = [];
   readonly ended: string[] = [];
+  lost = 0;
   readonly observer: Observer = {
     ...silentObserver,
     alarm: (what) => this.alarms.push(what),
     ownerEnded: (reason) => this.ended.push(reason),
+    lost: (shards) => {
+      this.lost += shards;
+    },
   };
   readonly fake = fakeJournal({ clock: this.clock, random: seededRandom(1) });
 
