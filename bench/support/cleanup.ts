@@ -21,9 +21,11 @@ export class Cleanup {
     this.#steps.push(step);
   }
 
-  /** Runs the steps, last first; one that fails is reported and holds up no other. */
+  /** Runs the steps, last first; one that fails is reported and holds up no other. May be used again after. */
   run(): Promise<void> {
-    this.#running ??= this.#runAll();
+    this.#running ??= this.#runAll().finally(() => {
+      this.#running = undefined;
+    });
     return this.#running;
   }
 

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runCampaign } from '../../bench/demo/campaign.ts';
 import { demoSettings } from '../../bench/demo/settings.ts';
 import type { BatchBook, Books } from '../../bench/demo/told.ts';
@@ -13,6 +13,9 @@ import { Cleanup } from '../../bench/support/cleanup.ts';
 import { projectRoot, startServer, withoutSettings } from '../../bench/support/server.ts';
 
 // The demo is the first thing a newcomer runs, and it has to notice when a server lies.
+
+// Servers start slowly on a busy machine, and their own errors say more than a timeout.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const small = ['--senders', '4', '--batches', '24', '--receivers', '120'];
 const cleanup = new Cleanup();
