@@ -6,9 +6,11 @@ import type { GatewayContext, GatewayEnv } from './http.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problems.ts';
 import { requestIds } from './request-id.ts';
-import { handlerOf, type Pipeline, type Route } from './route.ts';
+import { handlerOf, type Pipeline } from './pipeline.ts';
+import type { Route } from './route.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { audienceRoutes } from './routes/audience.ts';
+import { batchPageRoutes } from './routes/batch-pages.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { claimRoutes } from './routes/claims.ts';
 import { devRoutes } from './routes/dev.ts';
@@ -27,6 +29,7 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...devRoutes(deps),
     ...operatorRoutes(deps),
     ...batchRoutes(deps),
+    ...batchPageRoutes(deps),
     ...audienceRoutes(deps),
     ...claimRoutes(deps),
     ...accountRoutes(deps),

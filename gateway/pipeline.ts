@@ -1,0 +1,172 @@
+/**
+ * Turns an entry of the route table into a Hono handler: token, path, query, header, body, handler,
+ * error. One handler per route: Hono then runs it without composing a middleware chain.
+ */
+import { idempotencyKeyPattern } from '../engine/limits.ts';
+import type { Authenticator, Caller, Verified } from './auth.ts';
+import { hasBody, readBody, type BodyRead } from './body.ts';
+import type { Log } from './deps.ts';
+import { isPassing } from './faults.ts';
+import { assertNever, clientGone, header, type GatewayContext } from './http.ts';
+import type { RouteRecorder } from './metrics.ts';
+import { problem, type FieldError } from './problems.ts';
+import type { Route } from './route.ts';
+import { bounded, checkBody, checkQuery } from './validate.ts';
+
+export interface Pipeline {
+  readonly auth: Authenticator;
+  readonly requestId: (c: GatewayContext) => string;
+  readonly log: Log;
+}
+
+const nobody: Caller = { userId: '', operator: false };
+const noValues = Object.freeze({});
+const noBody: BodyRead = { code: 'empty' };
+const challenge = 'Bearer realm="hongbao"';
+
+function unauthenticated(
+  requestId: string,
+  verified: Exclude<Verified, { code: 'verified' }>,
+): Response {
+  switch (verified.code) {
+    case 'missing':
+      return problem(requestId, 'unauthenticated', { headers: { 'www-authenticate': challenge } });
+    case 'invalid':
+      return problem(requestId, 'unauthenticated', {
+        detail: verified.reason,
+        headers: { 'www-authenticate': `${challenge}, error="invalid_token"` },
+      });
+    case 'unavailable':
+      return problem(requestId, 'auth_unavailable', { retryAfterSeconds: 1 });
+    default:
+      return assertNever(verified);
+  }
+}
+
+const scopeMissing = {
+  headers: { 'www-authenticate': `${challenge}, error="insufficient_scope", scope="operator"` },
+};
+
+/** What became of an exception: the client left, the world has a passing fault, or we are wrong. */
+function failed(
+  c: GatewayContext,
+  spec: Route,
+  requestId: string,
+  log: Log,
+  error: unknown,
+): Response {
+  // Nobody reads it; the status only marks it in the metrics.
+  if (clientGone(c)) return new Response(null, { status: 499 });
+  const passing = isPassing(error);
+  log.error(
+    { requestId, method: spec.method, route: spec.path, err: error },
+    passing ? 'a passing fault' : 'a request failed',
+  );
+  return passing
+    ? problem(requestId, 'unknown', { retryAfterSeconds: 1 })
+    : problem(requestId, 'internal');
+}
+
+/** The Hono handler of an entry. */
+export function handlerOf(
+  spec: Route,
+  pipeline: Pipeline,
+  recorder: RouteRecorder,
+): (c: GatewayContext) => Promise<Response> {
+  const { auth, log } = pipeline;
+  const params = Object.entries(spec.params ?? {});
+
+  async function serve(c: GatewayContext, requestId: string): Promise<Response> {
+    let caller = nobody;
+    if (spec.auth !== 'none') {
+      const authorization = header(c, 'authorization');
+      const known = auth.known(authorization);
+      if (known !== undefined) {
+        caller = known;
+      } else {
+        const verified = await auth.verify(authorization);
+        if (verified.code !== 'verified') return unauthenticated(requestId, verified);
+        caller = verified.caller;
+      }
+      if (spec.auth === 'operator' && !caller.operator) {
+        return problem(requestId, 'forbidden', scopeMissing);
+      }
+    }
+
+    let errors: FieldError[] | undefined;
+    const path: Record<string, string> = {};
+    for (const [name, schema] of params) {
+      const value = c.req.param(name) ?? '';
+      const result = schema.safeParse(value);
+      if (!result.success) {
+        if (spec.pathRefusal !== undefined) return problem(requestId, spec.pathRefusal);
+        (errors ??= []).push({
+          field: name,
+          message: result.error.issues[0]?.message ?? 'is not valid',
+        });
+      }
+      path[name] = value;
+    }
+
+    let query: Record<string, unknown> = noValues;
+    if (spec.query !== undefined) {
+      const { url } = c.req.raw;
+      const mark = url.indexOf('?');
+      if (mark !== -1) {
+        query = checkQuery(spec.query, new URLSearchParams(url.slice(mark)), (errors ??= []));
+      }
+    }
+
+    let idempotencyKey: string | undefined;
+    if (spec.idempotent === true) {
+      idempotencyKey = header(c, 'idempotency-key');
+      if (idempotencyKey !== undefined && !idempotencyKeyPattern.test(idempotencyKey)) {
+        (errors ??= []).push({
+          field: 'Idempotency-Key',
+          message: 'must be 1 to 128 visible ASCII characters',
+        });
+      }
+    }
+
+    let body: unknown;
+    if (spec.body !== undefined) {
+      // A claim without a body does not wait for one.
+      const read = hasBody(c) ? await readBody(c) : noBody;
+      switch (read.code) {
+        case 'body_too_large':
+        case 'unsupported_media_type':
+          return problem(requestId, read.code);
+        case 'invalid_json': {
+          const named =
+            read.field === undefined ? undefined : [{ field: read.field, message: 'is not JSON' }];
+          return problem(requestId, 'invalid_json', { errors: named });
+        }
+        case 'empty':
+          body = spec.body.required ? checkBody(spec.body, {}, (errors ??= [])) : noValues;
+          break;
+        case 'json':
+          body = checkBody(spec.body, read.value, (errors ??= []));
+          break;
+        default:
+          return assertNever(read);
+      }
+    }
+    if (errors !== undefined && errors.length > 0) {
+      return problem(requestId, 'invalid_request', { errors: bounded(errors) });
+    }
+    return spec.handle({ caller, requestId, path, query, body, idempotencyKey });
+  }
+
+  return async (c) => {
+    const startedMs = recorder.begin();
+    const requestId = pipeline.requestId(c);
+    let response: Response;
+    try {
+      response = await serve(c, requestId);
+    } catch (error) {
+      response = failed(c, spec, requestId, log, error);
+    }
+    recorder.end(response.status, startedMs);
+    return response;
+  };
+}
