@@ -119,8 +119,8 @@ async function fund(
   assert(rowCount === 1, 'one account per owner and asset');
   const line = { transfer: 0, asset, kind: 'funding', at, batchId, version: undefined } as const;
   await insertEntries(connection, [
-    { ...line, owner: userAccount(sender), amount: -total },
-    { ...line, owner: escrow, amount: total },
+    { ...line, id: 1, owner: userAccount(sender), amount: -total },
+    { ...line, id: 2, owner: escrow, amount: total },
   ]);
   return true;
 }

@@ -93,8 +93,8 @@ async function post(connection: Connection, input: DepositInput, at: number): Pr
   } as const;
   const owner = userAccount(userId);
   await insertEntries(connection, [
-    { ...line, owner: operatorAccount, amount: -amount },
-    { ...line, owner, amount },
+    { ...line, id: 1, owner: operatorAccount, amount: -amount },
+    { ...line, id: 2, owner, amount },
   ]);
   await connection.query(
     "UPDATE deposit SET transfer = currval('ledger_block') WHERE reference = $1",

@@ -13,7 +13,7 @@ import { batchPage, claimsPage } from './pages.ts';
 import { received, sent } from './records.ts';
 import type { Books } from './types.ts';
 
-export interface BooksOptions extends Omit<PoolOptions, 'applicationName'> {
+export interface BooksOptions extends Pick<PoolOptions, 'url' | 'observer' | 'poolMax'> {
   /** How long after creation a batch can be confirmed; default one day. */
   readonly confirmWithinSeconds?: number | undefined;
   /** Milliseconds since the epoch; default the system's clock. */

@@ -1,7 +1,7 @@
 /**
  * Apply: events into Postgres, set by set, inside the owner's transaction.
  *
- * Guards invariants 4 (balances move only when exactly the planned events were inserted), 1 and 6, and the
+ * Guards invariants 4 (balances move only together with the insertion of exactly the planned events), 1 and 6, and the
  * quarantine rule: what can never apply is set aside with all later events of its batch; its neighbours are not.
  *
  * A try locks the batches, plans, and writes under a savepoint. When the rows contradict the plan, the try is undone
@@ -11,7 +11,7 @@ import { assert } from '../core/assert.ts';
 import type { BatchEvent } from '../core/types.ts';
 import type { Applied } from '../ports/store.ts';
 import { isBatchId, lockBatches, updateBatches } from './batches.ts';
-import { eventKey, insertEvents, selectEvents } from './events.ts';
+import { eventKey, insertEvents, isEventTaken, selectEvents } from './events.ts';
 import {
   creditAccounts,
   debitAccounts,
@@ -174,7 +174,7 @@ function settledBefore(
 async function write(connection: Connection, plan: Plan): Promise<void> {
   const { events, packets, opens, audiences, moves, standings } = plan;
   // Each statement is sent before the next one's columns are built: server and client work at the same time.
-  const statements: Promise<number>[] = [insertEvents(connection, events)];
+  const statements: Promise<unknown>[] = [insertEvents(connection, events)];
   if (packets.length > 0) statements.push(insertPackets(connection, packets));
   const { lines, credits, debits } = postMoves(moves);
   if (lines.length > 0) statements.push(insertEntries(connection, lines));
@@ -184,16 +184,10 @@ async function write(connection: Connection, plan: Plan): Promise<void> {
   const debited = debits.length > 0 ? debitAccounts(connection, debits) : Promise.resolve(0);
   // Last, because accounts are shared with other owners' transactions.
   const credited = credits.length > 0 ? creditAccounts(connection, credits) : Promise.resolve(0);
-  const counts = await inOrder([
-    ...statements,
-    opened,
-    listed.then(() => 0),
-    updated,
-    debited,
-    credited,
-  ]);
-
-  if (counts[0] !== events.length) {
+  try {
+    await inOrder([...statements, opened, listed, updated, debited, credited]);
+  } catch (error) {
+    if (!isEventTaken(error)) throw error;
     throw new Contradiction('event_beyond_version', () => standingBeyond(connection, events));
   }
   if ((await opened) !== opens.length) {

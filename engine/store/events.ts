@@ -1,7 +1,8 @@
 /** Statements on `event`, where a taken key is what makes settling happen once. Guards invariants 4 and 6. */
 import { assert } from '../core/assert.ts';
 import type { BatchEvent, Channel, IdempotencyTag } from '../core/types.ts';
-import { integers, texts } from './arrays.ts';
+import { integers, texts, unnested } from './arrays.ts';
+import { violatedConstraint } from './sql-errors.ts';
 import { rowCount, type Connection } from './statements.ts';
 
 /** Stored numbers of the kinds; never renumber. */
@@ -16,9 +17,14 @@ export const channels: Readonly<Record<Channel, number>> = {
   qr: 5,
 };
 
+const insert = `INSERT INTO event (batch, version, at, kind, packet, amount, receiver, rest)
+  SELECT ${unnested(['bigint', 'int', 'bigint', 'smallint', 'int', 'bigint', 'text', 'json'])}`;
+
 /**
- * Inserts events; a key that stands there already is left alone. Resolves with the number inserted: balances may
- * move only when that is all of them.
+ * Inserts events: all of them or, where a key is taken, none. The primary key is what makes settling happen once; it
+ * stands in the table, so no statement can forget it (and costs half of what `ON CONFLICT DO NOTHING` does).
+ *
+ * @throws unique violation, told by `isEventTaken`
  */
 export function insertEvents(
   connection: Connection,
@@ -27,10 +33,7 @@ export function insertEvents(
   return rowCount(
     connection.query({
       name: 'insert-events',
-      text: `INSERT INTO event (batch, version, at, kind, packet, amount, receiver, rest)
-        SELECT * FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::smallint[], $5::int[], $6::bigint[],
-          $7::text[], $8::json[])
-        ON CONFLICT DO NOTHING`,
+      text: insert,
       values: [
         integers(events.map((event) => event.batchId)),
         integers(events.map((event) => event.version)),
@@ -43,6 +46,11 @@ export function insertEvents(
       ],
     }),
   );
+}
+
+/** An event was inserted whose key stands there already. */
+export function isEventTaken(error: unknown): boolean {
+  return violatedConstraint(error) === 'event_pkey';
 }
 
 function amountOf(event: BatchEvent): number | undefined {

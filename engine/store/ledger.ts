@@ -6,7 +6,7 @@
  * that no two writers wait for each other in a circle.
  */
 import { assert } from '../core/assert.ts';
-import { integers, texts } from './arrays.ts';
+import { integers, texts, unnested } from './arrays.ts';
 import type { Move } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
 
@@ -27,6 +27,8 @@ export function escrowAccount(batchId: string): string {
 
 /** One row of a transfer; amounts are signed minor units. */
 export interface Line {
+  /** 1, 2, 3 … within one transaction's lines: a user's entries are told in this order. */
+  readonly id: number;
   /** 0, 1, 2 … within one transaction's lines. */
   readonly transfer: number;
   readonly owner: string;
@@ -48,19 +50,32 @@ export interface Change {
 /** The sequence hands out numbers in blocks of 2^20. */
 const linesMax = 1 << 20;
 
-/** Writes lines. Ids grow in their order; the transfers' numbers come from the same block. */
+const lineColumns = [
+  'id',
+  'transfer',
+  'owner',
+  'asset',
+  'amount',
+  'kind',
+  'batch',
+  'version',
+  'at',
+];
+const lineTypes = ['int', 'int', 'text', 'text', 'bigint', 'smallint', 'bigint', 'int', 'bigint'];
+const insert = `WITH block AS MATERIALIZED (SELECT nextval('ledger_block') AS first)
+  INSERT INTO entry (${lineColumns.join(', ')})
+  SELECT first + id, first + transfer, ${lineColumns.slice(2).join(', ')}
+  FROM block, (SELECT ${unnested(lineTypes, lineColumns)}) AS line`;
+
+/** Writes lines; their ids and transfers become numbers of a block of their own. */
 export function insertEntries(connection: Connection, lines: readonly Line[]): Promise<number> {
-  assert(lines.length <= linesMax, 'one block of numbers holds the lines of one transaction');
+  assert(lines.length < linesMax, 'one block of numbers holds the lines of one transaction');
   return rowCount(
     connection.query({
       name: 'insert-entries',
-      text: `WITH block AS MATERIALIZED (SELECT nextval('ledger_block') AS first)
-        INSERT INTO entry (id, transfer, owner, asset, amount, kind, batch, version, at)
-        SELECT first + i, first + transfer, owner, asset, amount, kind, batch, version, at
-        FROM block, unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::bigint[],
-          $7::int[], $8::bigint[])
-          WITH ORDINALITY AS u (transfer, owner, asset, amount, kind, batch, version, at, i)`,
+      text: insert,
       values: [
+        integers(lines.map((line) => line.id)),
         integers(lines.map((line) => line.transfer)),
         texts(lines.map((line) => line.owner)),
         texts(lines.map((line) => line.asset)),
@@ -82,9 +97,8 @@ export function creditAccounts(
   return rowCount(
     connection.query({
       name: 'credit-accounts',
-      // unnest() gives the rows in the order of the arrays, and that is the order the rows are locked in.
-      text: `INSERT INTO account (owner, asset, balance)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+      // Rows are locked in the order of the arrays.
+      text: `INSERT INTO account (owner, asset, balance) SELECT ${unnested(['text', 'text', 'bigint'])}
         ON CONFLICT (owner, asset) DO UPDATE SET balance = account.balance + excluded.balance`,
       values: columns(credits),
     }),
@@ -132,11 +146,16 @@ function columns(changes: readonly Change[]): string[] {
 
 /** A set of moves as ledger rows. */
 export interface Posting {
-  readonly lines: Line[];
+  /** Ordered by account, because the table's index is: neighbours fall on the same page. */
+  readonly lines: readonly Line[];
   /** Users who receive, in (asset, owner) order. */
-  readonly credits: Change[];
+  readonly credits: readonly Change[];
   /** Escrows that give, one per batch. */
-  readonly debits: Change[];
+  readonly debits: readonly Change[];
+}
+
+interface Credit extends Change {
+  readonly lines: Line[];
 }
 
 /**
@@ -144,30 +163,45 @@ export interface Posting {
  * (One escrow row per move would double the rows and tell nothing more.)
  */
 export function postMoves(moves: readonly Move[]): Posting {
-  const lines: Line[] = [];
-  const credits = new Map<string, Change>();
+  const credits = new Map<string, Credit>();
   const debits: Change[] = [];
+  const escrowLines: Line[] = [];
+  let id = 0;
   let transfer = -1;
-  let debit: Change | undefined;
   let moved = 0;
-  for (const [i, { kind, batchId, version, at, asset, userId, amount }] of moves.entries()) {
+  let debit: Change = { owner: '', asset: '', amount: 0 };
+  for (const [i, move] of moves.entries()) {
+    const { kind, batchId, version, at, asset, userId, amount } = move;
     const previous = moves[i - 1];
     if (previous?.batchId !== batchId) {
       debit = { owner: escrowAccount(batchId), asset, amount: 0 };
       debits.push(debit);
     }
-    assert(debit !== undefined, 'the first move starts a batch');
-    if (previous?.batchId !== batchId || previous.kind !== kind) {
+    if (previous === undefined || !isSameTransfer(previous, move)) {
       transfer += 1;
       moved = 0;
     }
-    const owner = userAccount(userId);
-    lines.push({ transfer, owner, asset, amount, kind, at, batchId, version });
     debit.amount += amount;
     moved += amount;
+    id += 1;
+    const credit = creditOf(credits, asset, userId);
+    credit.amount += amount;
+    credit.lines.push({
+      id,
+      transfer,
+      owner: credit.owner,
+      asset,
+      amount,
+      kind,
+      at,
+      batchId,
+      version,
+    });
     const following = moves[i + 1];
-    if (following?.batchId !== batchId || following.kind !== kind) {
-      lines.push({
+    if (following === undefined || !isSameTransfer(move, following)) {
+      id += 1;
+      escrowLines.push({
+        id,
         transfer,
         owner: debit.owner,
         asset,
@@ -178,12 +212,25 @@ export function postMoves(moves: readonly Move[]): Posting {
         version,
       });
     }
-    const name = `${asset}\n${owner}`;
-    const credit = credits.get(name);
-    if (credit === undefined) credits.set(name, { owner, asset, amount });
-    else credit.amount += amount;
   }
   // A newline sorts before every character of an asset, so this is the order by asset, then owner, in the C locale.
-  const names = [...credits.keys()].sort();
-  return { lines, credits: names.map((name) => credits.get(name) as Change), debits };
+  const sorted = [...credits.keys()].sort().map((name) => credits.get(name) as Credit);
+  return {
+    lines: [...escrowLines, ...sorted.flatMap(({ lines }) => lines)],
+    credits: sorted,
+    debits,
+  };
+}
+
+function isSameTransfer(one: Move, other: Move): boolean {
+  return one.batchId === other.batchId && one.kind === other.kind;
+}
+
+function creditOf(credits: Map<string, Credit>, asset: string, userId: string): Credit {
+  const name = `${asset}\n${userId}`;
+  const found = credits.get(name);
+  if (found !== undefined) return found;
+  const credit: Credit = { owner: userAccount(userId), asset, amount: 0, lines: [] };
+  credits.set(name, credit);
+  return credit;
 }

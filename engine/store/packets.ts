@@ -1,23 +1,31 @@
 /** Statements on `packet` and `receiver`. The unique indexes guard E11's third condition and the claims' keys. */
 import type { AudienceEvent, OpenedEvent } from '../core/types.ts';
-import { booleans, integers, texts } from './arrays.ts';
+import { booleans, integers, texts, unnested } from './arrays.ts';
 import { channels } from './events.ts';
 import type { NewPacket } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
 
-/** Inserts claimed packets. @throws unique violation (23505) where a receiver or key has one already */
+const insert = `INSERT INTO packet (batch, packet, claimed_at, receiver, guard, amount, opened_at, opened_by_claim,
+    key, digest, position)
+  SELECT ${unnested(['bigint', 'int', 'bigint', 'text', 'int', 'bigint', 'bigint', 'bool', 'text', 'text', 'text'])}`;
+
+/**
+ * Inserts claimed packets, ordered by receiver as their index is: it is the costliest one.
+ *
+ * @throws unique violation (23505) where a receiver or key has a packet already
+ */
 export function insertPackets(
   connection: Connection,
-  packets: readonly NewPacket[],
+  unordered: readonly NewPacket[],
 ): Promise<number> {
+  const packets = unordered.toSorted((one, other) =>
+    one.claim.receiverId < other.claim.receiverId ? -1 : 1,
+  );
   const claims = packets.map(({ claim }) => claim);
   return rowCount(
     connection.query({
       name: 'insert-packets',
-      text: `INSERT INTO packet (batch, packet, claimed_at, receiver, guard, amount, opened_at, opened_by_claim,
-          key, digest, position)
-        SELECT * FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::int[], $6::bigint[],
-          $7::bigint[], $8::bool[], $9::text[], $10::text[], $11::text[])`,
+      text: insert,
       values: [
         integers(claims.map((claim) => claim.batchId)),
         integers(claims.map((claim) => claim.packet)),

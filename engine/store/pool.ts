@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly observer?: Observer | undefined;
   /** Largest number of connections. */
   readonly poolMax?: number | undefined;
+  /** More settings of every connection, e.g. `plan_cache_mode=force_generic_plan`. */
+  readonly settings?: readonly string[] | undefined;
 }
 
 /** The server would lose acknowledged money after a crash, or cannot be written to. The message says what to set. */
@@ -68,6 +70,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
       `-c statement_timeout=${statementTimeoutMs}`,
       `-c lock_timeout=${lockTimeoutMs}`,
       `-c idle_in_transaction_session_timeout=${idleInTransactionTimeoutMs}`,
+      ...(options.settings ?? []).map((setting) => `-c ${setting}`),
     ].join(' '),
     verify: (client, done) => {
       checkServer(client).then(

@@ -27,8 +27,15 @@ import type { Connection } from './statements.ts';
  *
  * @throws UnsafeServer when the server could lose acknowledged money; the message says what to set
  */
-export async function postgresStore(options: Omit<PoolOptions, 'applicationName'>): Promise<Store> {
-  const pool = await openPool({ ...options, applicationName: 'hongbao-store' });
+export async function postgresStore(
+  options: Pick<PoolOptions, 'url' | 'observer' | 'poolMax'>,
+): Promise<Store> {
+  const pool = await openPool({
+    ...options,
+    applicationName: 'hongbao-store',
+    // Plans for arrays of 20,000 known keys would read whole tables; those for arrays of any length use the index.
+    settings: ['plan_cache_mode=force_generic_plan'],
+  });
   const shared: Connection = pool;
   return {
     journalId: () => selectJournal(shared),

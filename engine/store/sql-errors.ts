@@ -16,6 +16,12 @@ export function isDataError(error: unknown): boolean {
   return state !== undefined && (state.startsWith('22') || state.startsWith('23'));
 }
 
+/** Name of the constraint that a row violated. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('constraint' in error)) return undefined;
+  return typeof error.constraint === 'string' ? error.constraint : undefined;
+}
+
 /** The transaction was rolled back by the server to let others go on; running it again is right. (class 40) */
 export function isRollback(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
