@@ -20,6 +20,10 @@ export interface FakeJournalOptions {
   readonly wayMs?: number;
   /** Up to this many milliseconds more, drawn for each way. Default 0. */
   readonly jitterMs?: number;
+  /** Draws the milliseconds of each way instead. */
+  readonly drawWayMs?: () => number;
+  /** The store has put a job on disk that was not there. */
+  readonly onKept?: (id: JobId, payload: string) => void;
 }
 
 export interface FakeJournal {
@@ -32,6 +36,9 @@ export interface FakeJournal {
 /** A journal whose store is empty, reachable and unbound. */
 export function fakeJournal(options: FakeJournalOptions): FakeJournal {
   const { clock, random, wayMs = 0, jitterMs = 0 } = options;
+  const drawWayMs = options.drawWayMs ?? (() => wayMs + drawJitterMs());
+  const drawJitterMs = () =>
+    random === undefined || jitterMs === 0 ? 0 : random.below(jitterMs + 1);
   let run = 1;
   let reachable = true;
   let ratio = 0;
@@ -51,9 +58,9 @@ export function fakeJournal(options: FakeJournalOptions): FakeJournal {
 
   const way = () =>
     new Promise<void>((resolve) => {
-      const drawnMs = random === undefined || jitterMs === 0 ? 0 : random.below(jitterMs + 1);
-      if (wayMs + drawnMs === 0) clock.soon(resolve);
-      else clock.after(wayMs + drawnMs, resolve);
+      const drawnMs = drawWayMs();
+      if (drawnMs === 0) clock.soon(resolve);
+      else clock.after(drawnMs, resolve);
     });
   const arrive = async (since: number) => {
     await way();
@@ -72,6 +79,7 @@ export function fakeJournal(options: FakeJournalOptions): FakeJournal {
     if (jobs.has(id)) return;
     jobs.set(id, payload);
     if (!history.has(id)) history.set(id, payload);
+    options.onKept?.(id, payload);
     delivery.offer(id);
   };
   const adds = fakeAdds(keep);

@@ -32,6 +32,8 @@ import { takeAgain, type Taken, type TakeOverDeps } from './take-over.ts';
 
 export interface OwnerDeps extends TakeOverDeps {
   readonly random: Random;
+  /** Wholly settled actors kept in memory; default: the limit. */
+  readonly residentActors?: number;
   /** The owner serves none of its shards any more. */
   onEnded(owner: Owner, reason: string): void;
   onLost(owner: Owner, shards: ReadonlySet<number>): void;
@@ -45,7 +47,7 @@ export class Owner {
   readonly #flusher: Flusher;
   readonly #gate: Gate;
   readonly #loader: Loader;
-  readonly #residents = new Residents();
+  readonly #residents: Residents;
   readonly #drawLater = new Set<Actor>();
   #runId: string;
   #ended = false;
@@ -60,6 +62,7 @@ export class Owner {
     this.#journalId = taken.journalId;
     this.#runId = taken.runId;
     this.#settledAt = deps.clock.monotonic();
+    this.#residents = new Residents(deps.residentActors);
     const { clock, observer, journal, store } = deps;
     this.#flusher = new Flusher({
       number: taken.number,

@@ -8,12 +8,17 @@ import type { Actor } from './actor.ts';
 
 export class Residents {
   readonly #unsettled = new Map<string, Actor>();
-  readonly #settled = new LRUCache<string, Actor>({
-    max: residentActorsMax,
-    maxSize: residentClaimsMax,
-    // A batch larger than the whole budget must still be kept while it is in use.
-    sizeCalculation: (actor) => Math.min(1 + actor.state.receiverIds.length, residentClaimsMax),
-  });
+  readonly #settled: LRUCache<string, Actor>;
+
+  /** @param actorsMax wholly settled actors kept */
+  constructor(actorsMax = residentActorsMax) {
+    this.#settled = new LRUCache<string, Actor>({
+      max: actorsMax,
+      maxSize: residentClaimsMax,
+      // A batch larger than the whole budget must still be kept while it is in use.
+      sizeCalculation: (actor) => Math.min(1 + actor.state.receiverIds.length, residentClaimsMax),
+    });
+  }
 
   get size(): number {
     return this.#unsettled.size + this.#settled.size;

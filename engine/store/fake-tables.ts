@@ -97,6 +97,21 @@ export class FakeData {
   readonly shardOwners: { readonly shard: number; readonly number: number }[] = [];
   lastNumber = 0;
   bound = false;
+
+  /** What a crash goes back to. Rows are immutable, so the tables alone are copied. */
+  copy(): FakeData {
+    const copy = new FakeData();
+    for (const name of ['owners', 'batches', 'events', 'packets', 'unique', 'balances'] as const) {
+      const table: Map<string, unknown> = copy[name];
+      for (const [key, row] of this[name]) table.set(key, row);
+    }
+    for (const [shard, number] of this.sealed) copy.sealed.set(shard, number);
+    copy.quarantine.push(...this.quarantine);
+    copy.shardOwners.push(...this.shardOwners);
+    copy.lastNumber = this.lastNumber;
+    copy.bound = this.bound;
+    return copy;
+  }
 }
 
 /** One transaction's view. Balances are kept as changes, because different batches share accounts. */

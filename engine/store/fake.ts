@@ -25,15 +25,27 @@ const zero = {
   expired: false,
 };
 
+export interface FakeStoreOptions {
+  readonly journalId?: string;
+  /** As `synchronous_commit`: false lets a crash lose what was committed since the last `sync()`. */
+  readonly synchronousCommit?: boolean;
+  /** Right after a transaction of `withOwner` has committed. */
+  readonly onCommit?: () => void;
+}
+
 export class FakeStore implements Store {
-  readonly #data = new FakeData();
+  #data = new FakeData();
+  /** Data as on disk, where that is older than what was committed. */
+  #synced: FakeData | undefined;
+  readonly #options: FakeStoreOptions;
   readonly #journalId: string;
   #locks = new Locks();
   #stall: PromiseWithResolvers<void> | undefined;
   #failing: 'before' | 'after' | undefined;
 
-  constructor(journalId = '00000000-0000-4000-8000-000000000000') {
-    this.#journalId = journalId;
+  constructor(options: FakeStoreOptions = {}) {
+    this.#options = options;
+    this.#journalId = options.journalId ?? '00000000-0000-4000-8000-000000000000';
   }
 
   // Controls of a test or simulator
@@ -53,11 +65,32 @@ export class FakeStore implements Store {
     this.#failing = when;
   }
 
-  /** Ends every open transaction without effect; what was committed stays. */
+  /** Ends every open transaction without effect; what was committed (and synced) stays. */
   crash(): void {
     const locks = this.#locks;
     this.#locks = new Locks();
+    if (this.#synced !== undefined) this.#data = this.#synced;
+    this.#synced = undefined;
     locks.crash();
+  }
+
+  /** All that was committed is on disk. */
+  sync(): void {
+    this.#synced = undefined;
+  }
+
+  /** Committed data, for an auditor. */
+  get committed(): Readonly<FakeData> {
+    return this.#data;
+  }
+
+  /** Confirms a batch that was added unconfirmed. */
+  confirm(batchId: string): void {
+    const batch = this.#data.batches.get(batchId);
+    assert(batch?.standing.confirmed === false, 'a batch is confirmed once');
+    const { params, standing } = batch;
+    this.#data.batches.set(batchId, { ...batch, standing: { ...standing, confirmed: true } });
+    this.#fund(params);
   }
 
   /** Adds a batch; when confirmed (the default), its total lies in its escrow account. */
@@ -68,7 +101,11 @@ export class FakeStore implements Store {
     const rest = { anyone: false, confirmed, quarantined: false };
     const standing = { summary, senderId, asset, oncePerReceiver, ...rest };
     this.#data.batches.set(id, { params, receivers: new Set(), standing });
-    if (confirmed) this.#data.balances.set(accountKey({ owner: escrowAccount(id), asset }), total);
+    if (confirmed) this.#fund(params);
+  }
+
+  #fund({ id, asset, total }: BatchParams): void {
+    this.#data.balances.set(accountKey({ owner: escrowAccount(id), asset }), total);
   }
 
   /** Committed balance, minor units; 0 where there is no account. */
@@ -207,9 +244,11 @@ export class FakeStore implements Store {
 
   // Inside
 
-  /** Every call passes here: a turn of the event loop's queue, and the stall. */
+  /** Every call passes here: a turn of the microtask queue, the stall, and a crash meanwhile. */
   async #turn(): Promise<void> {
+    const locks = this.#locks;
     await this.#stall?.promise;
+    if (this.#locks !== locks) throw new FakeConnectionLost('the server crashed');
   }
 
   #sealed(shard: number): number {
@@ -230,8 +269,8 @@ export class FakeStore implements Store {
   async #transaction<T>(
     work: (tx: FakeTransaction, lock: (key: string) => Promise<void>) => Promise<T>,
   ): Promise<T> {
-    await this.#turn();
     const locks = this.#locks;
+    await this.#turn();
     const tx = new FakeTransaction(this.#data, () => this.#locks === locks);
     const held = new Set<string>();
     const lock = async (key: string) => {
@@ -255,7 +294,9 @@ export class FakeStore implements Store {
     const failing = this.#failing;
     this.#failing = undefined;
     if (failing === 'before') throw new FakeConnectionLost('lost before the commit');
+    if (this.#options.synchronousCommit === false) this.#synced ??= this.#data.copy();
     tx.commit();
+    this.#options.onCommit?.();
     if (failing === 'after') throw new FakeConnectionLost('lost after the commit');
   }
 }
