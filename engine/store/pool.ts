@@ -24,7 +24,9 @@ export class UnsafeServer extends Error {
 
 const poolMaxDefault = 16;
 const connectTimeoutMs = 5_000;
-const statementTimeoutMs = 60_000;
+const statementTimeoutMs = 30_000;
+/** The server's own timeout comes first; this one is for a server that no longer answers. */
+const answerTimeoutMs = 40_000;
 const lockTimeoutMs = 10_000;
 /** A process that stalls inside a transaction loses it, so that another can settle its owner. */
 const idleInTransactionTimeoutMs = 30_000;
@@ -56,8 +58,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
     max: options.poolMax ?? poolMaxDefault,
     application_name: options.applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
-    // The server's own timeout comes first; this one is for a server that no longer answers.
-    query_timeout: 2 * statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // Statements are sent without waiting for the answer of the one before.
@@ -95,28 +96,41 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
 
 /** Checked on each new connection: after a failover it may lead to another server. */
 async function checkServer(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<Record<string, string>>(
-    `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
-       current_setting('full_page_writes') AS full_page_writes, pg_is_in_recovery()::text AS recovery,
+  const { rows } = await client.query<ServerSettings>(
+    `SELECT current_setting('server_version_num') AS version, pg_is_in_recovery() AS recovery,
+       current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit`,
   );
   const row = rows[0];
   assert(row !== undefined, 'a SELECT without FROM gives a row');
-  const major = Math.floor(Number(row['version']) / 10_000);
-  if (major < versionMin)
-    throw new UnsafeServer(`PostgreSQL ${versionMin} or later is needed, this is ${major}`);
-  if (row['recovery'] === 'true') {
-    throw new UnsafeServer(
-      'PostgreSQL is a standby in recovery: DATABASE_URL must name the primary',
-    );
+  const fault = serverFault(row);
+  if (fault !== undefined) throw new UnsafeServer(fault);
+}
+
+export interface ServerSettings {
+  /** Like `180004`. */
+  readonly version: string;
+  readonly recovery: boolean;
+  readonly fsync: string;
+  readonly full_page_writes: string;
+  readonly synchronous_commit: string;
+}
+
+/** Why money is not safe with such a server, and what to set; undefined when it is. */
+export function serverFault(settings: ServerSettings): string | undefined {
+  const major = Math.floor(Number(settings.version) / 10_000);
+  if (major < versionMin) {
+    return `PostgreSQL ${versionMin} or later is needed, this is ${major}: upgrade the server`;
   }
-  for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit'] as const) {
-    if (row[setting] !== 'on') {
-      throw new UnsafeServer(
-        `PostgreSQL runs with ${setting} = ${row[setting]}: set ${setting} = on`,
-      );
+  if (settings.recovery) {
+    return 'PostgreSQL is a standby in recovery: set DATABASE_URL to the primary';
+  }
+  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'] as const) {
+    if (settings[name] !== 'on') {
+      return `PostgreSQL runs with ${name} = ${settings[name]}: set ${name} = on`;
     }
   }
+  return undefined;
 }
 
 /** One snapshot for all statements of a read. */

@@ -1,5 +1,5 @@
 /** The two stores under contract, each with what a test needs besides the port: batches, and a look at balances. */
-import { Pool } from 'pg';
+import { type Client, Pool } from 'pg';
 import { shardOf } from '../../engine/core/hash.ts';
 import type { BatchParams, ClaimedEvent, OpenedEvent } from '../../engine/core/types.ts';
 import type { Store } from '../../engine/ports/store.ts';
@@ -52,7 +52,7 @@ export async function postgresUnderTest(): Promise<StoreUnderTest> {
 
 /** A batch as confirmation leaves it, without the money's way there. */
 export async function insertBatch(
-  pool: Pool,
+  pool: Pool | Client,
   params: BatchParams,
   confirmed = true,
 ): Promise<void> {
