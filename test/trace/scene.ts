@@ -9,7 +9,7 @@ import { ApiClient, expectStatus } from '../../bench/support/client.ts';
 import { startServer, withoutSettings } from '../../bench/support/server.ts';
 import { startRedis, type TestRedis } from '../setup/redis.ts';
 import type { TracedClaim, TracedProcesses } from './order.ts';
-import { descendants, threadsOf } from './processes.ts';
+import { descendants, threadsOf } from '../../bench/support/processes.ts';
 import { traceWhile } from './strace.ts';
 
 export type JournalKind = 'embedded PostgreSQL' | 'Redis';

@@ -48,3 +48,29 @@ async function processes(): Promise<ProcessEntry[]> {
 export async function threadsOf(pid: number): Promise<number[]> {
   return (await readdir(`/proc/${pid}/task`)).map(Number);
 }
+
+/** The kernel counts CPU time in ticks of this length, on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+/** CPU seconds used so far by process, threads included; empty where there is no /proc. */
+export async function cpuByPid(pids: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const seconds = new Map<number, number>();
+  for (const pid of pids) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined) continue;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // utime and stime, fields 14 and 15 of proc(5).
+    seconds.set(pid, (Number(fields[11]) + Number(fields[12])) / ticksPerSecond);
+  }
+  return seconds;
+}
+
+/** CPU seconds between two looks; a process that came in between counts from its start, one that went not at all. */
+export function cpuBetween(
+  before: ReadonlyMap<number, number>,
+  after: ReadonlyMap<number, number>,
+): number {
+  let seconds = 0;
+  for (const [pid, value] of after) seconds += value - (before.get(pid) ?? 0);
+  return seconds;
+}
