@@ -109,6 +109,8 @@ export interface Engine {
   }): Promise<CaughtUp>;
   /** HTTP address of the other node that holds the batch's shard; undefined when it is for this one. */
   holderUrl(batchId: string): string | undefined;
+  /** Newest journal job whose events an answer of this node about the batch has revealed and that is not settled. */
+  toldAbout(batchId: string): string | undefined;
   /** Another node answered a request forwarded from here; reads here wait for it as if it were our own answer. */
   noteForwarded(position: string, userId: string, batchId: string): void;
   status(): EngineStatus;

@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { createAuthenticator } from './auth.ts';
 import type { AppDeps } from './deps.ts';
+import { forwarderTo } from './forward.ts';
 import type { GatewayContext, GatewayEnv } from './http.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problems.ts';
@@ -85,6 +86,7 @@ export function createApp(deps: AppDeps): GatewayApp {
     auth: createAuthenticator(deps.options.auth, deps.clock),
     requestId: requestIds(deps.randomBytes),
     log: deps.log,
+    forwarder: forwarderTo(deps.engine),
   });
 }
 

@@ -17,6 +17,7 @@ import { startEngine } from '../engine/threads/engine.ts';
 import type { WorkerData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
 import { createApp, createMetricsApp } from './app.ts';
+import type { AuthOptions } from './auth.ts';
 import type { AppDeps } from './deps.ts';
 import { createMetrics } from './metrics.ts';
 import { startServer } from './server.ts';
@@ -147,11 +148,11 @@ async function startWorkers(workerData: WorkerData, logger: Logger): Promise<Sup
   return thread;
 }
 
-async function authOf(config: Config) {
-  const { audience, jwksUrl, secret } = config.auth;
-  return jwksUrl !== undefined && secret === undefined
-    ? { audience, jwksUrl }
-    : { audience, secret: secret ?? (await keptAuthSecret(config.dataDir)) };
+/** A secret for HS256, a key set, or both: each kind of signature has its own key. */
+async function authOf({ auth, dataDir }: Config): Promise<AuthOptions> {
+  const { audience, jwksUrl } = auth;
+  const secret = auth.secret ?? (jwksUrl === undefined ? await keptAuthSecret(dataDir) : undefined);
+  return { audience, secret, jwksUrl };
 }
 
 try {

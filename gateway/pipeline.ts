@@ -7,6 +7,7 @@ import type { Authenticator, Caller, Verified } from './auth.ts';
 import { hasBody, readBody, type BodyRead } from './body.ts';
 import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
+import type { Forwarder } from './forward.ts';
 import { assertNever, clientGone, header, type GatewayContext } from './http.ts';
 import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
@@ -17,6 +18,8 @@ export interface Pipeline {
   readonly auth: Authenticator;
   readonly requestId: (c: GatewayContext) => string;
   readonly log: Log;
+  /** Absent where no route belongs to a batch's owner. */
+  readonly forwarder?: Forwarder | undefined;
 }
 
 const nobody: Caller = { userId: '', operator: false };
@@ -74,6 +77,7 @@ export function handlerOf(
   recorder: RouteRecorder,
 ): (c: GatewayContext) => Promise<Response> {
   const { auth, log } = pipeline;
+  const forwarder = spec.atOwner === true ? pipeline.forwarder : undefined;
   const params = Object.entries(spec.params ?? {});
 
   async function serve(c: GatewayContext, requestId: string): Promise<Response> {
@@ -154,7 +158,13 @@ export function handlerOf(
     if (errors !== undefined && errors.length > 0) {
       return problem(requestId, 'invalid_request', { errors: bounded(errors) });
     }
-    return spec.handle({ caller, requestId, path, query, body, idempotencyKey });
+    const call = { caller, requestId, path, query, body, idempotencyKey };
+    if (forwarder === undefined) return spec.handle(call);
+    const about = { batchId: path['id'] ?? '', userId: caller.userId };
+    const sent = body === noValues ? undefined : body;
+    const elsewhere = forwarder.forward(c, requestId, about, sent);
+    if (elsewhere !== undefined) return elsewhere;
+    return forwarder.mark(c, await spec.handle(call), about.batchId);
   }
 
   return async (c) => {

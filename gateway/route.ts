@@ -41,6 +41,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly pathRefusal?: ProblemCode;
   readonly query?: Q;
   readonly body?: BodySpec<B>;
+  /** Only the node that holds the shard of the batch `id` can answer. */
+  readonly atOwner?: boolean;
   /** Reads `Idempotency-Key`. */
   readonly idempotent?: boolean;
   readonly answers: Readonly<Record<number, AnswerSpec>>;

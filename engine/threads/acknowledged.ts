@@ -3,7 +3,7 @@
  * Guards invariant 3 on the reading side: a page never contradicts an answer given before by the same node.
  */
 import { acknowledgedPruneMs, settledPollMs, settledWaitMs } from '../limits.ts';
-import { parseJobId } from '../ports/journal.ts';
+import { jobId, parseJobId } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
 import { sleep, type Clock } from '../ports/clock.ts';
 import type { CaughtUp } from '../api.ts';
@@ -71,6 +71,17 @@ export class Acknowledged {
       if (record !== undefined) record.settled = Math.max(record.settled, settled);
     }
     return new Map(rows.map((row) => [row.number, row.settled]));
+  }
+
+  /** Newest job told about the batch that is not known to be settled. */
+  newest(batchId: string): string | undefined {
+    // Of several owners that answered for it, the one with the highest number came last.
+    const numbers = [...this.#owners.keys()].sort((one, other) => other - one);
+    for (const number of numbers) {
+      const seq = this.#owners.get(number)?.batches.get(batchId);
+      if (seq !== undefined) return jobId(number, seq);
+    }
+    return undefined;
   }
 
   #needs(about: { userId?: string; batchId?: string }): Need[] {

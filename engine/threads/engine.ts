@@ -126,7 +126,12 @@ class ThreadedEngine implements Engine {
   }
 
   holderUrl(batchId: string): string | undefined {
-    return this.#keeper.holder(shardOf(batchId))?.url;
+    // Alone, as usual: nothing to look up.
+    return this.#keeper.isAlone ? undefined : this.#keeper.holder(shardOf(batchId))?.url;
+  }
+
+  toldAbout(batchId: string): string | undefined {
+    return this.#acknowledged.newest(batchId);
   }
 
   noteForwarded(position: string, userId: string, batchId: string): void {

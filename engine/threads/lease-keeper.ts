@@ -51,6 +51,11 @@ export class LeaseKeeper {
     return this.#view.nodes.find((node) => node.id === id);
   }
 
+  /** No other node is alive. */
+  get isAlone(): boolean {
+    return this.#view.nodes.length <= 1;
+  }
+
   /** Shards that no live node holds. */
   get free(): number {
     return shardCount - this.#view.holders.filter((holder) => holder !== undefined).length;

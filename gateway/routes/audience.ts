@@ -72,6 +72,7 @@ export function audienceRoutes(deps: AppDeps): Route[] {
       auth: 'user',
       params: { id: fields.batchId },
       pathRefusal: 'batch_not_found',
+      atOwner: true,
       body: audienceBody,
       answers: { 200: { description: 'What is stored now.', schema: answers.audienceStored } },
       problems: [

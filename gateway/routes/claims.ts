@@ -99,6 +99,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     auth: 'user',
     params,
     pathRefusal,
+    atOwner: true,
     query: { open: fields.flag },
     idempotent: true,
     body: claimBody,
@@ -140,6 +141,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     auth: 'user',
     params,
     pathRefusal,
+    atOwner: true,
     body: openBody,
     answers: { 200: { description: 'Opened; repeated: the same.', schema: answers.openedPacket } },
     problems: [

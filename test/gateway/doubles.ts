@@ -114,6 +114,7 @@ export class World {
   readonly engine: Engine = {
     holderUrl: () => undefined,
     noteForwarded: () => undefined,
+    toldAbout: () => undefined,
     claim: async (request) => {
       this.claims.push(request);
       if (this.failure !== undefined) throw this.failure;
