@@ -8,7 +8,7 @@ import { type Consumer, type JobId, parseJobId } from '../ports/journal.ts';
 import { attemptsMax, backoffMs, idleWaitSeconds, workerTimes } from './job.ts';
 import { type Reporter, reasonOf } from './reporter.ts';
 
-/** Longest wait for BullMQ to finish cleanly once no handler runs any more. */
+/** Longest wait, twice, for BullMQ to finish once no handler runs any more. */
 const closeMsMax = 5_000;
 
 export type Handler = (id: JobId, payload: string) => Promise<void>;
@@ -23,8 +23,8 @@ export interface RunningWorker {
   ready(): Promise<void>;
   /** Stops fetching and waits for the jobs under way. */
   close(): Promise<void>;
-  /** Cuts the connections without waiting for anything. */
-  disconnect(): void;
+  /** Cuts the connections; what close() waits for is rejected then. Called once. */
+  disconnect(): Promise<void>;
 }
 
 export type StartWorker = (process: Process, settings: WorkerSettings) => RunningWorker;
@@ -42,8 +42,11 @@ export async function startConsumer(options: {
 }): Promise<Consumer> {
   const { clock, reporter } = options;
   const running = new Set<Promise<void>>();
+  let closing = false;
   const worker = options.startWorker(
     async (job) => {
+      // Fetched in the moment of closing; it comes again.
+      if (closing) throw new Error('the consumer is closing');
       const handled = handle(job, options.handler, reporter);
       running.add(handled);
       try {
@@ -62,16 +65,20 @@ export async function startConsumer(options: {
   );
 
   const close = async () => {
+    closing = true;
     const closed = worker.close().catch((error: unknown) => {
       reporter.report('warn', 'journal worker did not close cleanly', error);
     });
     while (running.size > 0) await Promise.allSettled(running);
-    // Without the store BullMQ would wait for ever to remove the last jobs; they come again.
+    // A store that is away cannot remove the last jobs; they come again.
+    await within(closeMsMax, closed);
+    await within(closeMsMax, Promise.allSettled([worker.disconnect(), closed]));
+  };
+  const within = async (delayMs: number, done: Promise<unknown>) => {
     const patience = Promise.withResolvers<void>();
-    const timer = clock.after(closeMsMax, patience.resolve);
-    await Promise.race([closed, patience.promise]);
+    const timer = clock.after(delayMs, patience.resolve);
+    await Promise.race([done, patience.promise]);
     timer.cancel();
-    worker.disconnect();
   };
 
   try {
@@ -80,11 +87,11 @@ export async function startConsumer(options: {
     await close();
     throw error;
   }
-  let closing: Promise<void> | undefined;
+  let ending: Promise<void> | undefined;
   return {
     close() {
-      closing ??= close();
-      return closing;
+      ending ??= close();
+      return ending;
     },
   };
 }

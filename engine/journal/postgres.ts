@@ -184,9 +184,7 @@ function workerStarter(url: string, schema: string, clock: Clock, report: Report
         await worker.waitUntilReady();
       },
       close: () => worker.close(),
-      disconnect() {
-        pool.end().catch(onError);
-      },
+      disconnect: () => pool.end(),
     };
   };
 }

@@ -39,19 +39,51 @@ export function producerClient(url: string): Redis {
   });
 }
 
+/** A worker's connection, and the way to end it. */
+export interface WorkerClient {
+  readonly client: Redis;
+  /** From now on a lost connection stays lost, and what waits for one is rejected. */
+  stopReconnecting(): void;
+}
+
 /**
  * Connection for a BullMQ worker, which makes a second one like it to block on. Here commands may
  * wait for the next connection: everything a worker does is safe to do twice or late.
  */
-export function workerClient(url: string): Redis {
-  return new Redis(url, {
+export function workerClient(url: string): WorkerClient {
+  let stopping = false;
+  const client = new Redis(url, {
     ...reconnecting,
     maxRetriesPerRequest: null,
     socketTimeout: workerSilenceMsMax,
     // A server that refuses writes refuses every fetch at once; without this pause BullMQ would
     // ask again in a tight loop.
     reconnectOnError: (error) => /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN)/.test(error.message),
-    retryStrategy: () => reconnectMsMax,
+    retryStrategy: () => (stopping ? null : reconnectMsMax),
+  });
+  return {
+    client,
+    stopReconnecting() {
+      stopping = true;
+    },
+  };
+}
+
+/** The part of a connection that tells where it stands; also BullMQ's wrapper has it. */
+interface Connection {
+  readonly status: string;
+  once(event: string, listener: () => void): unknown;
+}
+
+/**
+ * Resolves when the connection is not between two attempts. ioredis ended in that state would
+ * neither say so nor reject what waits, and BullMQ would wait for that for ever.
+ */
+export async function settledConnection(connection: Connection): Promise<void> {
+  if (connection.status !== 'reconnecting') return;
+  await new Promise<void>((resolve) => {
+    connection.once('ready', resolve);
+    connection.once('end', resolve);
   });
 }
 

@@ -8,7 +8,7 @@ import { type Backend, bullmqJournal } from './bullmq.ts';
 import type { StartWorker } from './consumer.ts';
 import { eventsKeptMax } from './job.ts';
 import { ownershipReader } from './owners.ts';
-import { connected, producerClient, workerClient } from './redis-client.ts';
+import { connected, producerClient, settledConnection, workerClient } from './redis-client.ts';
 import { redisGate } from './redis-gate.ts';
 import { redisOwners } from './redis-owners.ts';
 import { fieldsOf, type RedisRules } from './redis-settings.ts';
@@ -139,7 +139,7 @@ function payloadOf(json: string): string | undefined {
 function workerStarter(url: string, name: string, report: Reporter): StartWorker {
   const onError = (error: unknown) => report.report('warn', 'journal worker', error);
   return (process, settings) => {
-    const client = workerClient(url);
+    const { client, stopReconnecting } = workerClient(url);
     client.on('error', onError);
     const worker = new Worker<unknown, void, string>(name, process, {
       ...settings,
@@ -151,10 +151,14 @@ function workerStarter(url: string, name: string, report: Reporter): StartWorker
       async ready() {
         await worker.waitUntilReady();
       },
-      close: () => worker.close(),
-      disconnect() {
+      async close() {
+        stopReconnecting();
+        const blocking = await worker.getBackend().blockingClient;
+        if (blocking !== undefined) await settledConnection(blocking);
+        await worker.close();
+      },
+      async disconnect() {
         client.disconnect();
-        worker.disconnect().catch(() => undefined);
       },
     };
   };
