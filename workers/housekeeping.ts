@@ -43,20 +43,29 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
       observer.alarm('conservation', `difference ${off}, mismatches ${result.mismatches}`);
     }
   };
-  const stops = [repeat(audit, auditIntervalMs, observer), repeat(() => books.purge(), purgeIntervalMs, observer)];
+  const stops = [
+    repeat(audit, auditIntervalMs, observer),
+    repeat(() => books.purge(), purgeIntervalMs, observer),
+  ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
   };
 }
 
 /** Runs `work` again `intervalMs` after it ended; an error is logged and changes nothing. */
-function repeat(work: () => Promise<void>, intervalMs: number, observer: Observer): () => Promise<void> {
+function repeat(
+  work: () => Promise<void>,
+  intervalMs: number,
+  observer: Observer,
+): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout;
   const next = () => {
     timer = setTimeout(() => {
       running = work()
-        .catch((error: unknown) => observer.log('warn', 'housekeeping failed', { error: String(error) }))
+        .catch((error: unknown) =>
+          observer.log('warn', 'housekeeping failed', { error: String(error) }),
+        )
         .then(next);
     }, intervalMs);
   };

@@ -1,9 +1,10 @@
 /** The workers: a thread of `npm start` (WORKERS=inline), or a process of their own (`npm run worker`). */
 import { createServer } from 'node:http';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { systemClock } from '../engine/adapters/clock.ts';
 import { createLogger } from '../engine/adapters/log.ts';
+import { registerLoopLag } from '../engine/adapters/loop-lag.ts';
 import { metricsObserver } from '../engine/adapters/observer.ts';
 import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig } from '../engine/config.ts';
@@ -23,7 +24,7 @@ interface Workers {
 async function startWorkers(data: WorkerData): Promise<Workers> {
   const logger = createLogger(data.logLevel, data.name);
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'hongbao_' });
+  registerLoopLag(registry, data.name);
   const observer = metricsObserver(registry, logger);
   const store = await postgresStore({ url: data.databaseUrl, observer, poolMax: 8 });
   const journal = await openJournal({ ...data, observer, clock: systemClock });
@@ -46,7 +47,9 @@ async function runAsThread(): Promise<void> {
   const send = (message: FromThread) => parentPort?.postMessage(message);
   parentPort?.on('message', (message: ToThread) => {
     if (message.kind === 'ask') {
-      void workers.registry.getMetricsAsJSON().then((value) => send({ kind: 'told', id: message.id, value }));
+      void workers.registry
+        .getMetricsAsJSON()
+        .then((value) => send({ kind: 'told', id: message.id, value }));
     } else if (message.kind === 'drain') {
       void workers.close().finally(() => {
         send({ kind: 'drained' });

@@ -5,7 +5,9 @@ import type { SettleDeps } from '../engine/settle/settle.ts';
 import { Settler } from '../engine/settle/settler.ts';
 
 /** A job leaves the queue when it, and every one of its owner before it, has taken effect. */
-export function startSettleWorker(deps: SettleDeps & { readonly journal: Journal }): Promise<Consumer> {
+export function startSettleWorker(
+  deps: SettleDeps & { readonly journal: Journal },
+): Promise<Consumer> {
   const settler = new Settler(deps);
   return deps.journal.consume((id, payload) => settler.settleJob(id, payload), {
     concurrency: settleConcurrency,

@@ -12,7 +12,12 @@ import type { BatchEvent, BatchParams, Packet } from '../../engine/core/types.ts
 const createdAt = 1_000;
 const expiresAt = 2_000;
 
-function paramsOf(mode: 'lucky' | 'fixed', count: number, extra: number, oncePerReceiver: boolean): BatchParams {
+function paramsOf(
+  mode: 'lucky' | 'fixed',
+  count: number,
+  extra: number,
+  oncePerReceiver: boolean,
+): BatchParams {
   const each = mode === 'fixed' ? 1 + extra : undefined;
   const total = each === undefined ? count + extra : each * count;
   return {
@@ -37,25 +42,37 @@ const tag = fc.option(
   { nil: undefined },
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({
-    kind: fc.constant('claim' as const),
-    receiverId: receiver,
-    linkKey: fc.constantFrom(undefined, 'the-key-of-the-link-0001', 'wrong'),
-    open: fc.boolean(),
-    tag,
-  }) },
-  { weight: 4, arbitrary: fc.record({
-    kind: fc.constant('open' as const),
-    receiverId: receiver,
-    packetId: fc.option(fc.integer({ min: 0, max: 9 }).map((n) => `42-${n}`), { nil: undefined }),
-  }) },
-  { weight: 2, arbitrary: fc.record({
-    kind: fc.constant('audience' as const),
-    senderId: fc.constantFrom('sender', 'sender', 'r1'),
-    channel: fc.constantFrom('im' as const, 'qr' as const),
-    receivers: fc.array(receiver, { maxLength: 4 }),
-    anyone: fc.boolean(),
-  }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('claim' as const),
+      receiverId: receiver,
+      linkKey: fc.constantFrom(undefined, 'the-key-of-the-link-0001', 'wrong'),
+      open: fc.boolean(),
+      tag,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('open' as const),
+      receiverId: receiver,
+      packetId: fc.option(
+        fc.integer({ min: 0, max: 9 }).map((n) => `42-${n}`),
+        { nil: undefined },
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('audience' as const),
+      senderId: fc.constantFrom('sender', 'sender', 'r1'),
+      channel: fc.constantFrom('im' as const, 'qr' as const),
+      receivers: fc.array(receiver, { maxLength: 4 }),
+      anyone: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'expire' as const }) },
 );
 const step = fc.record({ command, passMs: fc.integer({ min: 0, max: 90 }) });
@@ -83,7 +100,8 @@ function play(input: typeof story extends fc.Arbitrary<infer T> ? T : never) {
   let now = createdAt;
   for (const { command: next, passMs } of input.steps) {
     now += passMs;
-    const share = () => params.each ?? drawShare(remainingAmount(state), params.count - state.opened, random);
+    const share = () =>
+      params.each ?? drawShare(remainingAmount(state), params.count - state.opened, random);
     const { event, result } = apply(state, next, { now, share, position: `7-${told.length + 1}` });
     told.push({ command: next, result, event, at: now });
   }
@@ -112,13 +130,16 @@ describe('the batch as a state machine', () => {
         const { params, events } = play(input);
         const amounts = [...openedAmounts(events).values()];
         const opened = amounts.reduce((sum, amount) => sum + amount, 0);
-        const refunds = events.filter((event) => event.kind === 'expired').map((event) => event.refunded);
+        const refunds = events
+          .filter((event) => event.kind === 'expired')
+          .map((event) => event.refunded);
         expect(amounts.every((amount) => Number.isSafeInteger(amount) && amount >= 1)).toBe(true);
         expect(refunds.length).toBeLessThanOrEqual(1);
         if (refunds.length === 1) expect(opened + (refunds[0] ?? 0)).toBe(params.total);
         else if (amounts.length === params.count) expect(opened).toBe(params.total);
         else expect(params.total - opened).toBeGreaterThanOrEqual(params.count - amounts.length);
-        if (params.each !== undefined) expect(amounts.every((amount) => amount === params.each)).toBe(true);
+        if (params.each !== undefined)
+          expect(amounts.every((amount) => amount === params.each)).toBe(true);
       }),
       runs,
     );
@@ -188,7 +209,8 @@ describe('the batch as a state machine', () => {
           const name = `${asked.receiverId} ${asked.tag.key}`;
           const known = first.get(name);
           if (known === undefined) {
-            if (event?.kind === 'claimed') first.set(name, { digest: asked.tag.digest, packet: event.packet });
+            if (event?.kind === 'claimed')
+              first.set(name, { digest: asked.tag.digest, packet: event.packet });
           } else if (known.digest === asked.tag.digest) {
             expect(result).toMatchObject({ code: 'replayed', packet: known.packet });
             expect(event).toBeUndefined();
@@ -207,7 +229,8 @@ describe('the batch as a state machine', () => {
         expect(text).toMatch(/^[\x20-\x7e]*$/);
         expect(JSON.stringify(text)).toBe(`"${text}"`);
         const replayed = emptyState(params, createdAt);
-        for (const event of decodePayload(text).events) evolve(replayed, { ...event, ...positionOf(events, event) });
+        for (const event of decodePayload(text).events)
+          evolve(replayed, { ...event, ...positionOf(events, event) });
         expect(replayed).toEqual(state);
         expect(restoreState(snapshotOf(state))).toEqual(state);
       }),

@@ -26,11 +26,15 @@ interface Statistics {
   readonly best: readonly number[];
 }
 
+function zeros(length: number): number[] {
+  return Array.from({ length }, () => 0);
+}
+
 function observe(total: number, count: number, draws: number, draw: Draw = drawShare): Statistics {
   const random = seededRandom(20_260_101);
-  const sum = new Array<number>(count).fill(0);
-  const squares = new Array<number>(count).fill(0);
-  const best = new Array<number>(count).fill(0);
+  const sum = zeros(count);
+  const squares = zeros(count);
+  const best = zeros(count);
   for (let i = 0; i < draws; i += 1) {
     const shares = split(total, count, random, draw);
     let top = 0;
@@ -79,7 +83,12 @@ describe('the lucky split', () => {
   });
 
   it('keeps that mean where rounding matters most: a few units over one each', () => {
-    for (const [sum, count] of [[7, 5], [11, 10], [13, 4], [21, 10]] as const) {
+    for (const [sum, count] of [
+      [7, 5],
+      [11, 10],
+      [13, 4],
+      [21, 10],
+    ] as const) {
       expect(meanError(observe(sum, count, draws), sum, count, draws)).toBeLessThan(4);
     }
   });
@@ -106,10 +115,15 @@ describe('the lucky split', () => {
 
   it('would be found out if it were nextInt(2R/m − 1) + 1', () => {
     const biased: Draw = (remaining, packets, random) =>
-      packets === 1 ? remaining : 1 + random.below(Math.max(1, Math.floor((2 * remaining) / packets - 1)));
-    const errors = ([[7, 5], [13, 4]] as const).map(([sum, count]) =>
-      meanError(observe(sum, count, draws, biased), sum, count, draws),
-    );
+      packets === 1
+        ? remaining
+        : 1 + random.below(Math.max(1, Math.floor((2 * remaining) / packets - 1)));
+    const errors = (
+      [
+        [7, 5],
+        [13, 4],
+      ] as const
+    ).map(([sum, count]) => meanError(observe(sum, count, draws, biased), sum, count, draws));
     expect(Math.max(...errors)).toBeGreaterThan(20);
   });
 
@@ -117,7 +131,10 @@ describe('the lucky split', () => {
     const biased: Draw = (remaining, packets, random) =>
       packets === 1
         ? remaining
-        : Math.max(1, Math.min(remaining - packets + 1, random.below(Math.floor((2 * remaining) / packets))));
+        : Math.max(
+            1,
+            Math.min(remaining - packets + 1, random.below(Math.floor((2 * remaining) / packets))),
+          );
     expect(meanError(observe(13, 4, draws, biased), 13, 4, draws)).toBeGreaterThan(20);
   });
 
