@@ -162,11 +162,9 @@ export async function decidedTransaction<T>(
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    const began = client.query(begin);
-    // Awaited below; until then its rejection must not count as unhandled.
-    began.catch(() => undefined);
+    // Awaited: were it to fail, statements sent behind it would each commit by themselves.
+    await client.query(begin);
     const { commit, value } = await work(client);
-    await began;
     const { command } = await client.query(commit ? 'COMMIT' : 'ROLLBACK');
     // The server answers COMMIT with ROLLBACK when an error was swallowed on the way.
     assert(
