@@ -29,11 +29,11 @@ let stopping = false;
 async function stop(logger: Logger | undefined, exitCode: number): Promise<void> {
   if (stopping) return;
   stopping = true;
-  for (const { what, close } of closers.toReversed()) {
+  for (const closer of closers.toReversed()) {
     try {
-      await close();
+      await closer.close();
     } catch (error) {
-      logger?.error({ what, error: String(error) }, 'could not be closed');
+      logger?.error({ what: closer.what, error: String(error) }, 'could not be closed');
     }
   }
   process.exit(exitCode);

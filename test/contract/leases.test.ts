@@ -104,7 +104,9 @@ describe('the lease keeper', () => {
 
     await c.keeper.start();
     await clock.pass(6 * leaseBeatMs);
-    expect(nodes.map(({ served }) => served().size).sort()).toEqual([84, 86, 86]);
+    expect(nodes.map(({ served }) => served().size).sort((one, other) => one - other)).toEqual([
+      84, 86, 86,
+    ]);
     expect(new Set(nodes.flatMap(({ served }) => [...served()])).size).toBe(shardCount);
 
     await c.keeper.close();

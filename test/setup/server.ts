@@ -15,7 +15,7 @@ export interface TestServer {
   readonly url: string;
   readonly pid: number;
   /** Everything it has written so far. */
-  output(): string;
+  readonly output: () => string;
   /** Sends the signal and resolves with the exit code (null after a signal's death). */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -32,7 +32,7 @@ export async function freePort(): Promise<number> {
 interface Launched {
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
-  output(): string;
+  readonly output: () => string;
 }
 
 /** Starts a main file with the given environment and nothing else of the test's own. */
