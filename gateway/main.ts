@@ -86,6 +86,7 @@ async function start(config: Config): Promise<Logger> {
   closers.push({ what: 'engine', close: () => engine.close() });
   const books = await postgresBooks({
     url: databaseUrl,
+    observer,
     confirmWithinSeconds: config.confirmWithinSeconds,
   });
   closers.push({ what: 'books', close: () => books.close() });
