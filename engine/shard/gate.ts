@@ -150,7 +150,9 @@ export class Gate {
     this.#size -= 1;
     if (entry.actor !== undefined) entry.actor.waiting -= 1;
     this.#deps.observer.answered(entry.request.command.kind, outcome.code, now - entry.since);
-    entry.request.reply(outcome, this.#deps.number, entry.seq);
+    // "Unknown" reveals no event, and its job may never be sent: a reader must not wait for it.
+    if (outcome === unknown) entry.request.reply(unknown);
+    else entry.request.reply(outcome, this.#deps.number, entry.seq);
   }
 
   /** Whether somebody waits for an answer of these shards. */

@@ -79,6 +79,19 @@ describe('the gate', () => {
     expect(stage.lost).toBe(256);
   });
 
+  it('names no job to wait for with an "unknown": it may never be sent', async () => {
+    const stage = await Stage.open();
+    const host = await stage.host();
+    await stage.everybodyMayClaim(host);
+    stage.fake.controls.hold();
+    const replies: unknown[] = [];
+    for (const command of [claim('a'), { kind: 'nonsense' } as never]) {
+      const reply = (...reply: unknown[]) => replies.push(reply);
+      host.handle({ batchId: '7', command, reply });
+    }
+    expect(replies).toEqual([[unknown], [unknown]]);
+  });
+
   it('drops what an earlier owner adds late: nobody was told of it', async () => {
     const stage = await Stage.open();
     const old = await stage.host();
