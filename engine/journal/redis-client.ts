@@ -43,7 +43,7 @@ export function producerClient(url: string): Redis {
 export interface WorkerClient {
   readonly client: Redis;
   /** From now on a lost connection stays lost, and what waits for one is rejected. */
-  stopReconnecting(): void;
+  readonly stopReconnecting: () => void;
 }
 
 /**

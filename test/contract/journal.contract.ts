@@ -35,7 +35,9 @@ export function journalContract(name: string, create: () => Promise<JournalUnder
       });
 
       test('keep every character', async () => {
-        const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join('');
+        const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join(
+          '',
+        );
         await journal.add('1-1', printable);
         await journal.add('1-2', 'x'.repeat(1_000_000));
         await journal.add('1-3', '');
