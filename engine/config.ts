@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { EnvironmentReader } from './environment.ts';
+import type { RedisSettings } from './journal/open.ts';
 
 export { ConfigError } from './environment.ts';
 
@@ -24,7 +25,7 @@ export type Config = {
   /** DATABASE_URL; without it the embedded PostgreSQL is used. */
   readonly databaseUrl: string | undefined;
   /** REDIS_URL; without it the journal is in PostgreSQL. */
-  readonly redisUrl: string | undefined;
+  readonly redis: RedisSettings | undefined;
   readonly auth: {
     /** AUTH_SECRET for HS256; not given in embedded mode: see keptAuthSecret(). */
     readonly secret: string | undefined;
@@ -96,7 +97,7 @@ export function loadConfig(
     publicUrl: publicUrl(read) ?? localUrl(port),
     dataDir: resolve(read.text('DATA_DIR') ?? './data'),
     databaseUrl,
-    redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
+    redis: readRedis(read),
     auth,
     devLogin: readDevLogin(read, auth, databaseUrl),
     node: {
@@ -157,6 +158,14 @@ function readDevLogin(
     throw read.error('DEV_LOGIN', 'needs AUTH_SECRET: with AUTH_JWKS_URL alone nothing can sign');
   }
   return given ?? (databaseUrl === undefined && canSign);
+}
+
+/** REDIS_URL, REDIS_TRUST_REPLICAS, REDIS_TRUST_UNREADABLE_SETTINGS. */
+function readRedis(read: EnvironmentReader): RedisSettings | undefined {
+  const url = read.url('REDIS_URL', ['redis:', 'rediss:']);
+  const trustReplicas = read.boolean('REDIS_TRUST_REPLICAS') ?? false;
+  const trustUnreadableSettings = read.boolean('REDIS_TRUST_UNREADABLE_SETTINGS') ?? false;
+  return url === undefined ? undefined : { url, trustReplicas, trustUnreadableSettings };
 }
 
 function publicUrl(read: EnvironmentReader): string | undefined {

@@ -41,7 +41,7 @@ async function stop(logger: Logger | undefined, exitCode: number): Promise<void>
 
 /** Starts in dependency order; whatever is started is noted for the way back. */
 async function start(config: Config): Promise<Logger> {
-  const { redisUrl, logLevel } = config;
+  const { redis, logLevel } = config;
   const logger = createLogger(logLevel, 'gateway');
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger));
   await migrate(databaseUrl);
@@ -50,7 +50,7 @@ async function start(config: Config): Promise<Logger> {
   const observer = metricsObserver(metrics.registry, logger);
   const store: Store = await postgresStore({ url: databaseUrl, observer, poolMax: 4 });
   closers.push({ what: 'store', close: () => store.close() });
-  const journal = await openJournal({ databaseUrl, redisUrl, observer, clock: systemClock });
+  const journal = await openJournal({ databaseUrl, redis, observer, clock: systemClock });
   try {
     await bindJournal(store, journal);
   } finally {
@@ -60,7 +60,7 @@ async function start(config: Config): Promise<Logger> {
   const leases = await postgresLeases({ url: databaseUrl, observer });
   closers.push({ what: 'leases', close: () => leases.close() });
 
-  const shared = { databaseUrl, redisUrl, logLevel };
+  const shared = { databaseUrl, redis, logLevel };
   const workers =
     config.workers === 'inline'
       ? await startWorkers({ ...shared, name: 'workers' }, logger)

@@ -62,10 +62,10 @@ async function runAsThread(): Promise<void> {
 
 async function runAsProcess(): Promise<void> {
   const config = loadConfig(process.env, { role: 'worker' });
-  const { databaseUrl, redisUrl, logLevel, metricsPort } = config;
+  const { databaseUrl, redis, logLevel, metricsPort } = config;
   assert(databaseUrl !== undefined, 'a worker without a database is no valid configuration');
   await migrate(databaseUrl);
-  const workers = await startWorkers({ name: 'workers', databaseUrl, redisUrl, logLevel });
+  const workers = await startWorkers({ name: 'workers', databaseUrl, redis, logLevel });
   const server = createServer((request, response) => {
     if (request.url === '/livez') response.end('ok\n');
     else if (request.url === '/metrics') {

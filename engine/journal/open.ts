@@ -6,19 +6,29 @@ import type { Store } from '../ports/store.ts';
 import { postgresJournal } from './postgres.ts';
 import { redisJournal } from './redis.ts';
 
+/** A Redis or Valkey, and what its operator vouches for because the engine cannot see it. */
+export interface RedisSettings {
+  readonly url: string;
+  /** No replica of it can be promoted. */
+  readonly trustReplicas: boolean;
+  /** CONFIG is forbidden there, but the durability settings are right. */
+  readonly trustUnreadableSettings: boolean;
+}
+
 export interface JournalSettings {
   readonly databaseUrl: string;
-  readonly redisUrl: string | undefined;
+  /** Absent: the journal lives in the database. */
+  readonly redis: RedisSettings | undefined;
   readonly observer: Observer;
   readonly clock: Clock;
 }
 
 /** @throws JournalUnsafe when the store's settings would lose acknowledged events */
 export async function openJournal(settings: JournalSettings): Promise<Journal> {
-  const { databaseUrl, redisUrl, observer, clock } = settings;
-  return redisUrl === undefined
+  const { databaseUrl, redis, observer, clock } = settings;
+  return redis === undefined
     ? postgresJournal({ url: databaseUrl, observer, clock })
-    : redisJournal({ url: redisUrl, observer, clock });
+    : redisJournal({ ...redis, observer, clock });
 }
 
 /**

@@ -79,7 +79,10 @@ export function unsafeSettings(facts: RedisFacts, rules: RedisRules): UnsafeSett
   const replicas = Number(info.get('connected_slaves') ?? '0');
   if (replicas > 0 && !rules.trustReplicas) {
     // A replica is behind by what a promotion would lose; its priority shows only on itself.
-    found(`connected_slaves is ${replicas}`, 'no replica, or replica-priority 0 and trustReplicas');
+    found(
+      `connected_slaves is ${replicas}`,
+      'no replica, or replica-priority 0 and REDIS_TRUST_REPLICAS=true',
+    );
   }
 
   if (config !== undefined) {
@@ -89,7 +92,7 @@ export function unsafeSettings(facts: RedisFacts, rules: RedisRules): UnsafeSett
     }
   } else if (!rules.trustUnreadableSettings) {
     const lines = required.map((line) => line.join(' ')).join(', ');
-    found('it forbids CONFIG GET', `${lines}, and trustUnreadableSettings`);
+    found('it forbids CONFIG GET', `${lines}, and REDIS_TRUST_UNREADABLE_SETTINGS=true`);
   }
 
   const field = (name: string, value: string, line: string) => {

@@ -55,8 +55,8 @@ export class Flusher {
   #sending: Promise<void> | undefined;
   #held = false;
   #ended = false;
-  /** When the add in flight first failed; undefined while all is well. */
-  #failingSince: number | undefined;
+  /** When the add in flight was first sent; undefined while none is. */
+  #addingSince: number | undefined;
 
   constructor(deps: FlusherDeps) {
     this.#deps = deps;
@@ -68,6 +68,7 @@ export class Flusher {
   get settled(): number {
     return this.#settled;
   }
+  /** Text of events not settled yet, sent or not; ASCII, so bytes are characters. */
   get unsettledBytes(): number {
     return this.#unsettledBytes;
   }
@@ -75,8 +76,13 @@ export class Flusher {
   get unsettledEvents(): number {
     return this.#unsettledEvents;
   }
-  get failingSince(): number | undefined {
-    return this.#failingSince;
+  /** Monotonic time since which an add has not replied, failures and repetitions included. */
+  get addingSince(): number | undefined {
+    return this.#addingSince;
+  }
+  /** The frozen text of a durable, unsettled job: what the journal should hold under its id. */
+  durablePayload(seq: number): string | undefined {
+    return seq <= this.#durable ? this.#unsettled.get(seq)?.payload : undefined;
   }
   /** Clock time at which the oldest unsettled job was frozen. */
   get oldestUnsettledAt(): number | undefined {
@@ -104,6 +110,7 @@ export class Flusher {
     this.#unsettledEvents += 1;
     job.shardOf.push(actor.shard);
     job.bytes += text.length + 1;
+    this.#unsettledBytes += text.length + 1;
     if (actor.newest !== job.seq) job.actors.push(actor);
     this.#schedule();
   }
@@ -139,7 +146,7 @@ export class Flusher {
       sentAt: this.#deps.clock.now(),
     };
     this.#unsettled.set(job.seq, sent);
-    this.#unsettledBytes += payload.length;
+    this.#unsettledBytes += payload.length - job.bytes;
     const added = this.#add(job.position, payload);
     this.#deps.onSent();
     if (!(await added)) return;
@@ -156,17 +163,17 @@ export class Flusher {
   async #add(id: string, payload: string): Promise<boolean> {
     const { clock, journal, observer } = this.#deps;
     let delayMs = flushRetryMsMin;
+    this.#addingSince = clock.monotonic();
     while (!this.#ended) {
       try {
         await journal.add(id, payload);
-        this.#failingSince = undefined;
+        this.#addingSince = undefined;
         return !this.#ended;
       } catch (error) {
         if (error instanceof JournalRefusal) {
           this.#deps.onRefused(error.message);
           return false;
         }
-        this.#failingSince ??= clock.monotonic();
         observer.log('warn', 'journal add: outcome unknown, repeating', {
           id,
           error: String(error),
@@ -218,6 +225,9 @@ export class Flusher {
       this.#unsettledEvents -= keep.filter((kept) => !kept).length;
       job.texts = job.texts.filter((_, i) => keep[i]);
       job.shardOf = job.shardOf.filter((_, i) => keep[i]);
+      const bytes = job.texts.reduce((sum, text) => sum + text.length + 1, 0);
+      this.#unsettledBytes += bytes - job.bytes;
+      job.bytes = bytes;
     }
   }
 

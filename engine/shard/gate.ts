@@ -48,7 +48,8 @@ export class Gate {
   #size = 0;
   #running = false;
   #broken = false;
-  #failingSince: number | undefined;
+  #readingSince: number | undefined;
+  #poked = false;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
@@ -58,9 +59,15 @@ export class Gate {
     return this.#size;
   }
 
-  /** When reads of ownership began to fail; undefined while all is well. */
-  get failingSince(): number | undefined {
-    return this.#failingSince;
+  /** Monotonic time since which no read of ownership has released anything; undefined while none is wanted. */
+  get readingSince(): number | undefined {
+    return this.#readingSince;
+  }
+
+  /** Reads ownership though nobody waits: the journal's store looks like another run of itself. */
+  poke(): void {
+    this.#poked = true;
+    this.#read();
   }
 
   /** @param seq job of the newest event that the outcome may reveal; 0 for none */
@@ -107,18 +114,22 @@ export class Gate {
   async #readLoop(): Promise<void> {
     // Results decided in the same turn share the first read.
     await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
-    while (this.#ready.length > 0 && !this.#broken) {
+    while ((this.#ready.length > 0 || this.#poked) && !this.#broken) {
+      this.#poked = false;
+      this.#readingSince ??= this.#deps.clock.monotonic();
       this.#reading = this.#ready;
       this.#ready = [];
       const verdict = await this.#readOnce();
       if (this.#broken) break;
       if (verdict?.kind === 'release') {
+        this.#readingSince = undefined;
         this.#release(this.#reading, verdict.lost);
         this.#reading = [];
       } else {
         // Nothing is known: they wait for the next read, in their old order.
         this.#ready = [...this.#reading, ...this.#ready];
         this.#reading = [];
+        this.#poked = true;
         if (verdict === undefined) await this.#deps.pause();
         else await this.#deps.retake();
       }
@@ -128,11 +139,8 @@ export class Gate {
 
   async #readOnce(): Promise<Verdict | undefined> {
     try {
-      const verdict = this.#deps.judge(await this.#deps.readOwnership());
-      this.#failingSince = undefined;
-      return verdict;
+      return this.#deps.judge(await this.#deps.readOwnership());
     } catch (error) {
-      this.#failingSince ??= this.#deps.clock.monotonic();
       this.#deps.observer.log('warn', 'ownership could not be read, trying again', {
         error: String(error),
       });

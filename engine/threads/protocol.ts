@@ -1,5 +1,6 @@
 /** Messages between the gateway's thread and shard threads. Requests and outcomes travel in coalesced lists. */
 import type { Command } from '../core/command.ts';
+import type { RedisSettings } from '../journal/open.ts';
 import type { Outcome } from '../shard/request.ts';
 import type { HostStatus } from '../shard/host.ts';
 
@@ -7,7 +8,7 @@ import type { HostStatus } from '../shard/host.ts';
 export interface WorkerData {
   readonly name: string;
   readonly databaseUrl: string;
-  readonly redisUrl: string | undefined;
+  readonly redis: RedisSettings | undefined;
   readonly logLevel: string;
 }
 

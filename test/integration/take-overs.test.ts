@@ -31,7 +31,7 @@ async function world(kind: 'embedded' | 'redis') {
   const store = await postgresStore({ url: database.url, observer });
   const journal = await openJournal({
     databaseUrl: database.url,
-    redisUrl: redis?.url,
+    redis: redis && { url: redis.url, trustReplicas: false, trustUnreadableSettings: false },
     observer,
     clock: systemClock,
   });

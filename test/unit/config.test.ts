@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
 import { ConfigError, loadConfig, withListeningPort } from '../../engine/config.ts';
 
@@ -24,7 +25,8 @@ test('everything has a default in embedded mode', () => {
     publicUrl: 'http://localhost:8080',
     dataDir: `${process.cwd()}/data`,
     databaseUrl: undefined,
-    redisUrl: undefined,
+    redis: undefined,
+    node: { id: `${hostname()}:8080`, url: `http://${hostname()}:8080` },
     auth: { secret: undefined, jwksUrl: undefined, audience: 'hongbao' },
     devLogin: true,
     threads: 3,
@@ -46,6 +48,7 @@ test('every variable is taken', () => {
       PUBLIC_URL: 'https://gifts.example/red/',
       DATA_DIR: '/srv/data',
       REDIS_URL: 'rediss://cache:6380/1',
+      REDIS_TRUST_REPLICAS: 'true',
       AUTH_JWKS_URL: 'https://id.example/keys',
       AUTH_AUDIENCE: 'gifts',
       DEV_LOGIN: 'true',
@@ -68,7 +71,11 @@ test('every variable is taken', () => {
     publicUrl: 'https://gifts.example/red',
     dataDir: '/srv/data',
     databaseUrl: production.DATABASE_URL,
-    redisUrl: 'rediss://cache:6380/1',
+    redis: {
+      url: 'rediss://cache:6380/1',
+      trustReplicas: true,
+      trustUnreadableSettings: false,
+    },
     auth: {
       secret: production.AUTH_SECRET,
       jwksUrl: 'https://id.example/keys',
