@@ -13,8 +13,11 @@ export class Adds implements AddFaults {
   readonly #poisonVersion: number;
   readonly #sent = new Set<JobId>();
   calm = false;
+  /** While true no owner may be ended. */
+  readonly #spareOwners: () => boolean;
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, spareOwners: () => boolean) {
+    this.#spareOwners = spareOwners;
     this.#dice = new Dice(setting.seed, 'adds');
     this.#chances = setting.faults.adds;
     const { batches } = setting.workload;
@@ -35,7 +38,7 @@ export class Adds implements AddFaults {
     for (const [kind, probability] of this.#chances) {
       if (!this.#dice.chance(probability)) continue;
       // Nobody refuses what was taken before.
-      if (kind === 'add-refused' && !first) continue;
+      if (kind === 'add-refused' && (!first || this.#spareOwners())) continue;
       this.#count(kind);
       return kind;
     }

@@ -1,5 +1,6 @@
 /** Clients: each operation is asked again until it has an answer that is not "unknown" (invariant 7). */
 import type { Command } from '../../engine/core/command.ts';
+import { shardOf } from '../../engine/core/hash.ts';
 import { unknown, type Outcome } from '../../engine/shard/request.ts';
 import type { Dice } from './dice.ts';
 import type { Process } from './process.ts';
@@ -48,15 +49,17 @@ export class Clients {
     this.#attempt(operation, operation.route);
   }
 
-  #process(route: number): Process | undefined {
-    const { processes } = this.#world;
-    return processes[route % processes.length];
+  /** Mostly the one that should know, but anyone may be asked, as nobody is sure who owns what. */
+  #process(batchId: string, route: number): Process | undefined {
+    const { processes, desired } = this.#world;
+    const holder = desired.get(shardOf(batchId)) ?? 0;
+    return processes[(route >> 8) % 100 < 60 ? holder : route % processes.length];
   }
 
   #attempt(operation: Operation, route: number): void {
     const { network, later, auditor } = this.#world;
     this.attempts += 1;
-    const process = this.#process(route);
+    const process = this.#process(operation.batchId, route);
     const askedAt = auditor.moment();
     let answered = false;
     const finish = (outcome: Outcome | 'page') => {

@@ -82,7 +82,7 @@ const injections: Record<MomentKind, Inject> = {
   'stall-journal': (world, { draw, durationMs }) => {
     const { controls } = world.journal;
     controls.hold();
-    if (draw % 2 === 0) world.later(durationMs / 2, () => controls.timeOutHeld());
+    if (draw % 2 === 0) world.later(Math.ceil(durationMs / 2), () => controls.timeOutHeld());
     world.later(durationMs, () => controls.release());
     return true;
   },
@@ -163,6 +163,11 @@ function rollBack(world: World, image: FakeImage): boolean {
   world.allowGaps();
   world.journal.controls.rollBack(image);
   return true;
+}
+
+/** For a fault at a step instead of a time. */
+export function injectNow(world: World, moment: Moment): boolean {
+  return injections[moment.kind](world, moment);
 }
 
 /** Puts all moments on the world's clock. */

@@ -26,8 +26,9 @@ const livenessMs = 240_000;
 const endingMs = 60_000;
 const forwardMs = 5 * 3_600_000;
 const stepsMax = 5_000_000;
-/** Steps between two looks at whether a phase is over. */
+/** Steps between two looks at whether a long phase is over. */
 const lookEvery = 64;
+const alwaysLookMs = 30_000;
 
 export interface Hooks {
   readonly onLine?: ((line: string) => void) | undefined;
@@ -87,7 +88,7 @@ class Run {
     const deadline = world.clock.monotonic() + limitMs;
     await drive(() => {
       if (world.failure !== undefined) return false;
-      if (this.steps % lookEvery === 0 && done()) return false;
+      if ((limitMs <= alwaysLookMs || this.steps % lookEvery === 0) && done()) return false;
       this.steps += 1;
       if (world.clock.monotonic() > deadline || this.steps > stepsMax)
         throw new Violation(`${what} never ends (liveness)\n${unrest(world)}`);

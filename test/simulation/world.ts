@@ -62,7 +62,7 @@ export class World {
     this.later = (delayMs, run) => clock.after(delayMs, run);
     this.trace = (text) => trace.line(clock.monotonic() - setting.startMs, text);
     this.network = new Network(clock, new Dice(setting.seed, 'network'), setting.ways);
-    this.addFaults = new Adds(setting);
+    this.addFaults = new Adds(setting, () => this.rolledBack.size > 0);
     const counts = setting.workload.batches.map(({ params }) => [params.id, params.count] as const);
     this.auditor = new Auditor(this.addFaults.poisoned, new Map(counts));
     this.journal = fakeJournal({
