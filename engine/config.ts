@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { EnvironmentReader } from './environment.ts';
+import { unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
 
 export { ConfigError } from './environment.ts';
@@ -51,6 +52,8 @@ export type Config = {
   readonly shareThreshold: number;
   /** JOURNAL_MEMORY_WATERMARK: share of the journal store's memory above which claims get 503. */
   readonly journalMemoryWatermark: number;
+  /** UNSETTLED_MEGABYTES_MAX: payloads (MiB) this process keeps until settled, above which claims get 503. */
+  readonly unsettledMegabytesMax: number;
 };
 
 const portMax = 65_535;
@@ -61,6 +64,8 @@ const confirmWithinSecondsMax = 30 * 86_400;
 /** 200 CNY in fen. */
 const shareThresholdDefault = 20_000;
 const journalMemoryWatermarkDefault = 0.8;
+const mebibyte = 1024 * 1024;
+const unsettledMegabytesMaxMax = 8_192;
 
 /**
  * Reads and checks the configuration. Pure: opens nothing, makes nothing.
@@ -118,6 +123,9 @@ export function loadConfig(
       shareThresholdDefault,
     journalMemoryWatermark:
       read.fraction('JOURNAL_MEMORY_WATERMARK') ?? journalMemoryWatermarkDefault,
+    unsettledMegabytesMax:
+      read.integer('UNSETTLED_MEGABYTES_MAX', { min: 1, max: unsettledMegabytesMaxMax }) ??
+      unsettledBytesMax / mebibyte,
   };
 }
 

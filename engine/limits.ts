@@ -29,6 +29,8 @@ export const pageSizeDefault = 50;
 export const pageSizeMax = 200;
 export const idempotencyKeptHours = 48;
 export const requestTimeoutMs = 15_000;
+/** Readiness does not wait longer for Postgres. */
+export const pingTimeoutMs = 1_000;
 export const settledWaitMs = 5_000;
 export const settledPollMs = 10;
 export const acknowledgedPruneMs = 1_000;
@@ -48,7 +50,7 @@ export const residentClaimsMax = 4_000_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
 export const lingerMsMax = 2;
-/** Payload bytes an owner keeps until settled; above it new events get 503. */
+/** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */
 export const unsettledBytesMax = 512 * 1024 * 1024;
 export const flushRetryMsMin = 20;
 export const flushRetryMsMax = 1_000;
@@ -73,6 +75,8 @@ export const giveUpTimeoutMs = 5_000;
 export const settleJobsMax = 64;
 export const settleEventsMax = 20_000;
 export const settleConcurrency = 32;
+/** How long a job that failed keeps its place among the concurrent ones; bounds the retries of a long outage. */
+export const settlePauseMs = 1_000;
 export const settleBackoffMsMax = 5_000;
 
 // Housekeeping

@@ -31,6 +31,7 @@ const host = new Host({
   random: systemRandom(),
   observer,
   journalWatermark: data.journalWatermark,
+  unsettledBytesMax: data.unsettledBytesMax,
 });
 
 registerLoopLag(registry, data.name);
@@ -51,6 +52,11 @@ gauge(
   'unsettled_events',
   'Events decided here and not settled yet',
   () => host.status().unsettledEvents,
+);
+gauge(
+  'unsettled_bytes',
+  'Payload bytes kept in memory until settled',
+  () => host.status().unsettledBytes,
 );
 gauge(
   'oldest_unsettled_age_seconds',

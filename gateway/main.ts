@@ -71,6 +71,7 @@ async function start(config: Config): Promise<Logger> {
       threads: config.threads,
       node: config.node,
       journalWatermark: config.journalMemoryWatermark,
+      unsettledBytesMax: config.unsettledMegabytesMax * 1024 * 1024,
     },
     {
       store,

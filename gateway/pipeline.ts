@@ -5,6 +5,7 @@
 import { idempotencyKeyPattern } from '../engine/limits.ts';
 import type { Authenticator, Caller, Verified } from './auth.ts';
 import { hasBody, readBody, type BodyRead } from './body.ts';
+import { inTime } from './deadline.ts';
 import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
 import type { Forwarder } from './forward.ts';
@@ -79,6 +80,10 @@ export function handlerOf(
   const { auth, log } = pipeline;
   const forwarder = spec.atOwner === true ? pipeline.forwarder : undefined;
   const params = Object.entries(spec.params ?? {});
+  const handle: Route['handle'] =
+    spec.ownDeadline === true
+      ? spec.handle
+      : (call) => inTime(call.requestId, log, spec.handle(call));
 
   async function serve(c: GatewayContext, requestId: string): Promise<Response> {
     let caller = nobody;
@@ -159,12 +164,12 @@ export function handlerOf(
       return problem(requestId, 'invalid_request', { errors: bounded(errors) });
     }
     const call = { caller, requestId, path, query, body, idempotencyKey };
-    if (forwarder === undefined) return spec.handle(call);
+    if (forwarder === undefined) return handle(call);
     const about = { batchId: path['id'] ?? '', userId: caller.userId };
     const sent = body === noValues ? undefined : body;
     const elsewhere = forwarder.forward(c, requestId, about, sent);
     if (elsewhere !== undefined) return elsewhere;
-    return forwarder.mark(c, await spec.handle(call), about.batchId);
+    return forwarder.mark(c, await handle(call), about.batchId);
   }
 
   return async (c) => {

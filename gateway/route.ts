@@ -43,6 +43,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly body?: BodySpec<B>;
   /** Only the node that holds the shard of the batch `id` can answer. */
   readonly atOwner?: boolean;
+  /** Answers in time by itself, or may take long; others get 503 `unknown` after limits.requestTimeoutMs. */
+  readonly ownDeadline?: boolean;
   /** Reads `Idempotency-Key`. */
   readonly idempotent?: boolean;
   readonly answers: Readonly<Record<number, AnswerSpec>>;

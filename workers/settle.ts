@@ -1,5 +1,6 @@
 /** Settle worker: every journal job wakes the settling of its owner up to that job. */
-import { settleConcurrency } from '../engine/limits.ts';
+import { settleConcurrency, settlePauseMs } from '../engine/limits.ts';
+import { sleep } from '../engine/ports/clock.ts';
 import type { Consumer, Journal } from '../engine/ports/journal.ts';
 import type { SettleDeps } from '../engine/settle/settle.ts';
 import { Settler } from '../engine/settle/settler.ts';
@@ -9,7 +10,14 @@ export function startSettleWorker(
   deps: SettleDeps & { readonly journal: Journal },
 ): Promise<Consumer> {
   const settler = new Settler(deps);
-  return deps.journal.consume((id, payload) => settler.settleJob(id, payload), {
-    concurrency: settleConcurrency,
-  });
+  const settle = async (id: string, payload: string): Promise<void> => {
+    try {
+      await settler.settleJob(id, payload);
+    } catch (error) {
+      // With Postgres away every job fails at once, and each costs the journal two synced writes.
+      await sleep(deps.clock, settlePauseMs);
+      throw error;
+    }
+  };
+  return deps.journal.consume(settle, { concurrency: settleConcurrency });
 }

@@ -11,15 +11,20 @@ import {
   sweepBatchesMax,
   sweepIntervalMs,
   threadInFlightMax,
+  unsettledBytesMax,
 } from '../limits.ts';
+import { reporter, type Reporter } from '../journal/reporter.ts';
 import { sleep, type Timer } from '../ports/clock.ts';
+import { JournalWatch } from './journal-watch.ts';
 import { Owner, type OwnerDeps } from './owner.ts';
 import { overloaded, unknown, type Request } from './request.ts';
 import { JournalMismatch, takeOver } from './take-over.ts';
 
-export type HostDeps = Omit<OwnerDeps, 'onEnded' | 'onLost'> & {
+export type HostDeps = Omit<OwnerDeps, 'onEnded' | 'onLost' | 'reporter'> & {
   /** Fullness of the journal's store (0 … 1) above which nothing new is taken in. */
   readonly journalWatermark: number;
+  /** Payload bytes this thread keeps until settled, above which nothing new is taken in; default: the limit. */
+  readonly unsettledBytesMax?: number;
 };
 
 export interface HostStatus {
@@ -29,6 +34,9 @@ export interface HostStatus {
   readonly unsettledEvents: number;
   readonly oldestUnsettledAt: number | undefined;
   readonly journalFull: boolean;
+  /** The payloads kept until settled have reached their limit. */
+  readonly unsettledFull: boolean;
+  readonly unsettledBytes: number;
   /** An add or a read has gone unanswered for too long. */
   readonly journalStalled: boolean;
 }
@@ -42,11 +50,14 @@ export class Host {
   readonly #desired = new Set<number>();
   /** Shards being taken over. */
   readonly #taking = new Set<number>();
-  #journalFull = false;
+  readonly #watch: JournalWatch;
+  readonly #reporter: Reporter;
   #closing = false;
 
   constructor(deps: HostDeps) {
     this.#deps = deps;
+    this.#watch = new JournalWatch(deps);
+    this.#reporter = reporter(deps.observer, deps.clock);
   }
 
   /** Begins its background work; resolves once all these shards are served. */
@@ -55,7 +66,7 @@ export class Host {
     await this.#take(shards);
     this.#every(progressPollMs, () => this.#followProgress());
     this.#every(sweepIntervalMs, () => this.#sweep());
-    this.#every(pressurePollMs, () => this.#feelPressure());
+    this.#every(pressurePollMs, () => this.#watchJournal());
   }
 
   /** Serves exactly these shards from now on: takes what is missing, gives up what is too much. */
@@ -74,10 +85,32 @@ export class Host {
   handle(request: Request): void {
     const owner = this.#ownerOf[shardOf(request.batchId)];
     if (owner === undefined || this.#closing) request.reply(unknown);
-    else if (this.#journalFull || this.#waiting() >= threadInFlightMax) {
-      this.#deps.observer.overloaded(this.#journalFull ? 'journal_memory' : 'thread');
-      request.reply(overloaded);
-    } else owner.handle(request);
+    else {
+      const reason = this.#overload();
+      if (reason === undefined) owner.handle(request);
+      else {
+        this.#deps.observer.overloaded(reason);
+        request.reply(overloaded);
+      }
+    }
+  }
+
+  /** Why nothing new is taken in; undefined when it is. */
+  #overload(): string | undefined {
+    if (this.#watch.full) return 'journal_memory';
+    if (this.#watch.silent) return 'journal';
+    if (this.#unsettledFull()) return 'unsettled';
+    return this.#waiting() >= threadInFlightMax ? 'thread' : undefined;
+  }
+
+  #unsettledFull(): boolean {
+    return this.#unsettledBytes() >= (this.#deps.unsettledBytesMax ?? unsettledBytesMax);
+  }
+
+  #unsettledBytes(): number {
+    let bytes = 0;
+    for (const owner of this.#owners) bytes += owner.unsettledBytes;
+    return bytes;
   }
 
   #waiting(): number {
@@ -99,15 +132,16 @@ export class Host {
       const oldest = owner.oldestUnsettledAt;
       if (oldest !== undefined) oldestUnsettledAt = Math.min(oldest, oldestUnsettledAt ?? oldest);
     }
-    const journalFull = this.#journalFull;
-    const journalStalled = [...this.#owners].some((owner) => owner.stalled);
+    const journalStalled = this.#watch.silent || [...this.#owners].some((owner) => owner.stalled);
     return {
       served,
       waiting,
       residentActors,
       unsettledEvents,
       oldestUnsettledAt,
-      journalFull,
+      journalFull: this.#watch.full,
+      unsettledFull: this.#unsettledFull(),
+      unsettledBytes: this.#unsettledBytes(),
       journalStalled,
     };
   }
@@ -169,6 +203,7 @@ export class Host {
   #ownerDeps(): OwnerDeps {
     return {
       ...this.#deps,
+      reporter: this.#reporter,
       onEnded: (owner, reason) => this.#replace(owner, reason),
       onLost: (owner, lost) => {
         for (const shard of lost)
@@ -192,14 +227,12 @@ export class Host {
 
   /** Runs one piece of work again and again, never twice at once; an error only delays it. */
   #every(intervalMs: number, work: () => Promise<void>): void {
-    const { clock, observer } = this.#deps;
+    const { clock } = this.#deps;
     const next = () => {
       const timer = clock.after(intervalMs, () => {
         this.#timers.delete(timer);
         work()
-          .catch((error: unknown) =>
-            observer.log('warn', 'background work failed', { error: String(error) }),
-          )
+          .catch((error: unknown) => this.#reporter.report('warn', 'background work failed', error))
           .finally(() => {
             if (!this.#closing) next();
           });
@@ -220,15 +253,15 @@ export class Host {
     for (const owner of this.#owners) if (owner.isIdle) this.#owners.delete(owner);
   }
 
-  async #feelPressure(): Promise<void> {
-    const { ratio } = await this.#deps.journal.pressure();
-    this.#journalFull = ratio >= this.#deps.journalWatermark;
+  async #watchJournal(): Promise<void> {
+    const ownership = await this.#watch.ask();
+    for (const owner of this.#owners) owner.notice(ownership);
   }
 
   async #sweep(): Promise<void> {
     const { clock, store } = this.#deps;
     const shards = [...this.#owners].flatMap((owner) => [...owner.shards]);
-    if (shards.length === 0 || this.#journalFull) return;
+    if (shards.length === 0 || this.#watch.full) return;
     const overdue = await store.overdue(shards, clock.now(), sweepBatchesMax);
     await Promise.all(
       overdue.map(

@@ -13,13 +13,14 @@ import {
   flushRetryMsMin,
   giveUpTimeoutMs,
   mailboxMax,
+  residentActorsMax,
   stalledAfterMs,
-  unsettledBytesMax,
 } from '../limits.ts';
 import { sleep } from '../ports/clock.ts';
-import { jobId, type Ownership } from '../ports/journal.ts';
+import { jobId, parseJobId, type Ownership } from '../ports/journal.ts';
 import type { Random } from '../ports/random.ts';
 import type { OwnerProgress } from '../ports/store.ts';
+import type { Reporter } from '../journal/reporter.ts';
 import { settleOwner } from '../settle/settle.ts';
 import { Actor } from './actor.ts';
 import { Flusher } from './flusher.ts';
@@ -32,6 +33,8 @@ import { takeAgain, type Taken, type TakeOverDeps } from './take-over.ts';
 
 export interface OwnerDeps extends TakeOverDeps {
   readonly random: Random;
+  /** For what a broken store repeats thousands of times a second. */
+  readonly reporter: Reporter;
   /** Wholly settled actors kept in memory; default: the limit. */
   readonly residentActors?: number;
   /** The owner serves none of its shards any more. */
@@ -112,6 +115,10 @@ export class Owner {
   get unsettledEvents(): number {
     return this.#flusher.unsettledEvents;
   }
+  /** Bytes of payload kept until settled. */
+  get unsettledBytes(): number {
+    return this.#flusher.unsettledBytes;
+  }
   get oldestUnsettledAt(): number | undefined {
     return this.#flusher.oldestUnsettledAt;
   }
@@ -122,7 +129,7 @@ export class Owner {
       request.reply(unknown);
       return;
     }
-    if (this.#isOverloaded()) {
+    if (this.stalled) {
       this.#deps.observer.overloaded('journal');
       request.reply(overloaded);
       return;
@@ -132,19 +139,25 @@ export class Owner {
     if (depth >= mailboxMax) {
       this.#deps.observer.overloaded('mailbox');
       request.reply(overloaded);
+    } else if (actor === undefined && this.#residents.pinned >= residentActorsMax) {
+      this.#deps.observer.overloaded('residents');
+      request.reply(overloaded);
     } else if (actor === undefined) this.#loader.load(request);
     else this.#run(actor, request);
   }
 
-  /** Above the bytes kept until settled, or with the journal silent, nothing new is taken in. */
-  #isOverloaded(): boolean {
-    return this.#flusher.unsettledBytes > unsettledBytesMax || this.stalled;
+  /** An add or a read of ownership has gone without success for so long that nothing new should wait behind it. */
+  get stalled(): boolean {
+    const now = this.#deps.clock.monotonic();
+    const adding = this.#flusher.addingSince ?? now;
+    const reading = this.#gate.readingSince ?? now;
+    return now - Math.min(adding, reading) > stalledAfterMs;
   }
 
-  /** An add or a read of ownership has failed for so long that nothing new should wait behind it. */
-  get stalled(): boolean {
-    const since = this.#flusher.failingSince ?? this.#gate.failingSince;
-    return since !== undefined && this.#deps.clock.monotonic() - since > stalledAfterMs;
+  /** Somebody else has read ownership: another run of the store is looked into at once, not at the next request. */
+  notice(ownership: Ownership): void {
+    if (ownership.runId !== this.#runId || ownership.journalId !== this.#journalId)
+      this.#gate.poke();
   }
 
   #admit(snapshot: BatchSnapshot, requests: readonly Request[]): void {
@@ -165,7 +178,7 @@ export class Owner {
     const { observer } = this.#deps;
     if (error instanceof AssertionError)
       observer.alarm('batch_inconsistent', `batch ${batchId}: ${error.message}`);
-    else observer.log('error', 'a batch could not be loaded', { batchId, error: String(error) });
+    else this.#deps.reporter.report('error', 'a batch could not be loaded', error);
   }
 
   #run(actor: Actor, request: Request): void {
@@ -284,7 +297,10 @@ export class Owner {
     if (this.#settlingSelf || clock.monotonic() - this.#settledAt < afterMs) return;
     this.#settlingSelf = true;
     try {
-      await settleOwner(this.#deps, this.number);
+      // From its own copies, which are what the journal should hold: a job damaged or lost there is healed by it.
+      const read = (ids: readonly string[]) =>
+        Promise.resolve(ids.map((id) => this.#flusher.durablePayload(parseJobId(id)?.seq ?? 0)));
+      await settleOwner({ ...this.#deps, journal: { read } }, this.number);
       this.#settledAt = clock.monotonic();
     } finally {
       this.#settlingSelf = false;

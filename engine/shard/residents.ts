@@ -24,6 +24,11 @@ export class Residents {
     return this.#unsettled.size + this.#settled.size;
   }
 
+  /** Actors that must stay, because something of theirs is unsettled. */
+  get pinned(): number {
+    return this.#unsettled.size;
+  }
+
   get(batchId: string): Actor | undefined {
     return this.#unsettled.get(batchId) ?? this.#settled.get(batchId);
   }

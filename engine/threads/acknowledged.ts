@@ -10,6 +10,8 @@ import type { CaughtUp } from '../api.ts';
 
 interface OwnerRecord {
   settled: number;
+  /** `settled` when the maps were last searched for what may be forgotten: they are long while Postgres is away. */
+  forgotten: number;
   readonly users: Map<string, number>;
   readonly batches: Map<string, number>;
 }
@@ -37,7 +39,15 @@ export class Acknowledged {
     if (seq === 0) return;
     let record = this.#owners.get(number);
     if (record === undefined) {
-      this.#owners.set(number, (record = { settled: 0, users: new Map(), batches: new Map() }));
+      this.#owners.set(
+        number,
+        (record = {
+          settled: 0,
+          forgotten: 0,
+          users: new Map(),
+          batches: new Map(),
+        }),
+      );
     }
     if (seq <= record.settled) return;
     raise(record.batches, batchId, seq);
@@ -55,6 +65,8 @@ export class Acknowledged {
         .finally(() => {
           this.#pruning = false;
           for (const [number, record] of this.#owners) {
+            if (record.settled === record.forgotten) continue;
+            record.forgotten = record.settled;
             forget(record.users, record.settled);
             forget(record.batches, record.settled);
             if (record.batches.size === 0) this.#owners.delete(number);

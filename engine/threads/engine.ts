@@ -26,6 +26,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import type { ThreadData } from './protocol.ts';
 import { ShardThread } from './shard-thread.ts';
 
+/** `unsettledBytesMax` is the process's; its threads get equal parts. */
 export interface EngineSettings extends Omit<ThreadData, 'name' | 'shards'> {
   readonly threads: number;
   /** This process among the nodes of one database. */
@@ -42,7 +43,8 @@ export interface EngineDeps {
 
 /** Starts the shard threads; resolves once the shards that were free are served. */
 export async function startEngine(settings: EngineSettings, deps: EngineDeps): Promise<Engine> {
-  const { threads: count, node, ...shared } = settings;
+  const { threads: count, node, ...rest } = settings;
+  const shared = { ...rest, unsettledBytesMax: rest.unsettledBytesMax / count };
   assert(count >= 1 && count <= shardCount, 'between one thread and one for each shard');
   const threads = Array.from(
     { length: count },
@@ -144,6 +146,7 @@ class ThreadedEngine implements Engine {
     let reason: string | undefined;
     for (const { status } of this.#threads) {
       for (const shard of status?.served ?? []) served.add(shard);
+      if (status?.unsettledFull === true) reason = 'unsettled_full';
       if (status?.journalFull === true) reason = 'journal_memory';
       if (status?.journalStalled === true) reason = 'journal_unreachable';
     }

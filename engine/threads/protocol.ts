@@ -17,6 +17,8 @@ export interface ThreadData extends WorkerData {
   /** What it should serve at first. */
   readonly shards: readonly number[];
   readonly journalWatermark: number;
+  /** Payload bytes this thread keeps until settled. */
+  readonly unsettledBytesMax: number;
 }
 
 export type RequestItem = readonly [id: number, batchId: string, command: Command];

@@ -100,6 +100,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     params,
     pathRefusal,
     atOwner: true,
+    ownDeadline: true,
     query: { open: fields.flag },
     idempotent: true,
     body: claimBody,
@@ -142,6 +143,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     params,
     pathRefusal,
     atOwner: true,
+    ownDeadline: true,
     body: openBody,
     answers: { 200: { description: 'Opened; repeated: the same.', schema: answers.openedPacket } },
     problems: [

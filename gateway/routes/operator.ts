@@ -54,6 +54,7 @@ export function operatorRoutes({ books, pendingEvents }: AppDeps): Route[] {
     tag,
     summary: 'Conservation of every asset, in one snapshot',
     auth: 'operator',
+    ownDeadline: true,
     answers: { 200: { description: 'The audit.', schema: answers.audit } },
     problems: ['unknown'],
     async handle({ requestId }) {

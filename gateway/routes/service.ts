@@ -1,4 +1,5 @@
 /** Probes, metrics and the API's own description; none needs a token. */
+import { pingTimeoutMs } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
 import { page } from '../http.ts';
 import { problem } from '../problems.ts';
@@ -7,7 +8,29 @@ import * as answers from '../schemas/answers.ts';
 
 const tag = 'Service';
 
+/** One question at a time, however often a probe comes: a server that hangs must not use up the connections. */
+function postgresProbe({ books }: Pick<AppDeps, 'books'>): () => Promise<boolean> {
+  let asking: Promise<boolean> | undefined;
+  return () => {
+    asking ??= books
+      .ping()
+      .catch(() => false)
+      .finally(() => {
+        asking = undefined;
+      });
+    const mine = asking;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), pingTimeoutMs);
+      void mine.then((answers) => {
+        clearTimeout(timer);
+        resolve(answers);
+      });
+    });
+  };
+}
+
 function probes({ engine, books, lifecycle }: AppDeps): Route[] {
+  const postgresAnswers = postgresProbe({ books });
   const livez = route({
     method: 'GET',
     path: '/livez',
@@ -23,9 +46,16 @@ function probes({ engine, books, lifecycle }: AppDeps): Route[] {
     method: 'GET',
     path: '/readyz',
     tag,
-    summary: 'This node serves all shards, its journal and Postgres answer, it is not draining',
+    summary:
+      'Claims can be acknowledged: all shards are served, the journal answers and has room, the node is not draining',
     auth: 'none',
-    answers: { 200: { description: 'Ready.', schema: answers.state } },
+    answers: {
+      200: {
+        description:
+          'Ready; `degraded` while Postgres is away: batches in memory are served from the journal, the rest gets 503.',
+        schema: answers.readiness,
+      },
+    },
     problems: ['not_ready'],
     async handle({ requestId }) {
       const refuse = (detail: string | undefined): Response =>
@@ -33,9 +63,10 @@ function probes({ engine, books, lifecycle }: AppDeps): Route[] {
       if (lifecycle.draining) return refuse('The node is shutting down.');
       const status = engine.status();
       if (!status.ready) return refuse(status.reason);
-      const answering = await books.ping().catch(() => false);
-      if (!answering) return refuse('Postgres does not answer.');
-      return page(requestId, { status: 'ready' });
+      // Not 503: taking the node out of service would end what the journal rides out.
+      return (await postgresAnswers())
+        ? page(requestId, { status: 'ready' })
+        : page(requestId, { status: 'degraded', reason: 'postgres_unreachable' });
     },
   });
   return [livez, readyz];

@@ -178,6 +178,7 @@ export const audit = z.strictObject({
 });
 export const token = z.strictObject({ token: z.string() });
 export const state = z.strictObject({ status: z.string() });
+export const readiness = z.strictObject({ status: z.string(), reason: z.string().optional() });
 
 /** RFC 9457, with our code and request id; `errors` with invalid requests, `threshold` with E2. */
 export const problem = z.object({

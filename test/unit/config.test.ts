@@ -36,6 +36,7 @@ test('everything has a default in embedded mode', () => {
     confirmWithinSeconds: 86_400,
     shareThreshold: 20_000,
     journalMemoryWatermark: 0.8,
+    unsettledMegabytesMax: 512,
   });
 });
 
@@ -61,6 +62,7 @@ test('every variable is taken', () => {
       CONFIRM_WITHIN_SECONDS: '60',
       SHARE_THRESHOLD: '0',
       JOURNAL_MEMORY_WATERMARK: '.5',
+      UNSETTLED_MEGABYTES_MAX: '64',
     },
     gateway,
   );
@@ -90,6 +92,7 @@ test('every variable is taken', () => {
     confirmWithinSeconds: 60,
     shareThreshold: 0,
     journalMemoryWatermark: 0.5,
+    unsettledMegabytesMax: 64,
   });
 });
 
@@ -118,6 +121,7 @@ test.each([
   ['JOURNAL_MEMORY_WATERMARK', '0'],
   ['JOURNAL_MEMORY_WATERMARK', '1.01'],
   ['JOURNAL_MEMORY_WATERMARK', '80%'],
+  ['UNSETTLED_MEGABYTES_MAX', '0'],
 ])('a wrong %s (%s) is one line that begins with its name', (variable, value) => {
   const error = errorOf({ ...production, [variable]: value });
   expect(error.variable).toBe(variable);

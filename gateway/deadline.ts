@@ -1,0 +1,31 @@
+/** No request waits for ever: after the deadline its outcome is unknown, and repeating it is safe (invariant 7). */
+import { requestTimeoutMs } from '../engine/limits.ts';
+import type { Log } from './deps.ts';
+import { problem } from './problems.ts';
+
+/** The answer, or 503 `unknown` after limits.requestTimeoutMs; what becomes of the work later is nobody's answer. */
+export function inTime(
+  requestId: string,
+  log: Log,
+  answer: Response | Promise<Response>,
+): Response | Promise<Response> {
+  if (answer instanceof Response) return answer;
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      resolve(problem(requestId, 'unknown', { retryAfterSeconds: 1 }));
+    }, requestTimeoutMs);
+    answer.then(
+      (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      },
+      (error: Error) => {
+        clearTimeout(timer);
+        if (late) log.error({ requestId, err: error }, 'a request failed after its deadline');
+        else reject(error);
+      },
+    );
+  });
+}
