@@ -59,7 +59,7 @@ export interface Faults {
 
 /** Most runs have a few kinds, some have none, some have many. */
 export function drawFaults(dice: Dice, spanMs: number, without: ReadonlySet<FaultKind>): Faults {
-  const density = dice.pick([0, 0.15, 0.15, 0.3, 0.3, 0.5, 0.8]);
+  const density = dice.pick([0, 0.15, 0.3, 0.3, 0.5, 0.5, 0.8]);
   const moments: Moment[] = [];
   for (const kind of momentKinds) {
     const count = dice.chance(density) ? dice.between(1, dice.pick([1, 2, 6])) : 0;

@@ -178,12 +178,15 @@ export function scheduleFaults(world: World, happened: (kind: MomentKind) => voi
       const age = moment.draw % rollBackMsMax;
       world.later(Math.max(0, moment.atMs - age), () => {
         image = world.journal.controls.image();
+        // Mostly settling lags behind, or nothing would be lost.
+        if (moment.durationMs % 4 > 0 && !world.calm) world.journal.controls.holdDelivery();
       });
     }
     world.later(moment.atMs, () => {
       if (world.calm) return;
       const done =
         image === undefined ? injections[moment.kind](world, moment) : rollBack(world, image);
+      if (image !== undefined) world.later(50, () => world.journal.controls.resumeDelivery());
       if (!done) return;
       happened(moment.kind);
       world.trace(() => `fault ${moment.kind} ${moment.draw} ${moment.durationMs}`);

@@ -9,6 +9,7 @@ import type { Network } from './network.ts';
 
 /** A killed process's connection is noticed, and a job that nobody finishes comes back, after so long. */
 const noticedAfterMs = 40;
+const jobsAtOnce = 2;
 /** As the store's adapter sets it: a paused process keeps its transaction open no longer. */
 const idleInTransactionMs = 30_000;
 
@@ -16,7 +17,7 @@ export interface PortsDeps {
   readonly machine: Machine;
   readonly network: Network;
   /** Runs on the world's clock, whatever happens to the machine. */
-  later(delayMs: number, run: () => void): Timer;
+  readonly later: (delayMs: number, run: () => void) => Timer;
 }
 
 export interface AddFaults {
@@ -85,7 +86,8 @@ async function consume(
           handler(id, payload).then(resolve, reject).finally(forget);
         });
       }),
-    { concurrency },
+    // Few at once, so that several workers share one owner's jobs.
+    { concurrency: Math.min(concurrency, jobsAtOnce) },
   );
   machine.onDeath(() => void consumer.close());
   return consumer;

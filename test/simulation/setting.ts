@@ -39,7 +39,7 @@ export function drawSetting(options: Options): Setting {
   const dice = new Dice(seed, 'setting');
   const startMs = 1_800_000_000_000;
   const spanMs = dice.pick([500, 2_000, 6_000]);
-  const count = dice.between(20, 90);
+  const count = dice.between(20, dice.pick([60, 120, 200]));
   const workload = drawWorkload(new Dice(seed, 'workload'), count, startMs, spanMs);
   const faults = drawFaults(new Dice(seed, 'faults'), spanMs, without);
   const processes = dice.pick([1, 2, 2, 3]);

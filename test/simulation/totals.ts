@@ -1,11 +1,11 @@
 /** Many runs added up, and the table that is printed of them. */
 import {
-  addShares,
+  addEdges,
   biasMax,
   biasOf,
-  noShares,
+  type EdgeShares,
+  noEdges,
   sharesMin,
-  type ShareSums,
 } from './auditor/shares.ts';
 import type { Report } from './simulate.ts';
 
@@ -18,7 +18,7 @@ export interface Totals {
   readonly answers: Map<string, number>;
   readonly faults: Map<string, number>;
   readonly counts: Map<string, number>;
-  readonly shares: ShareSums;
+  readonly shares: EdgeShares;
 }
 
 export function noTotals(): Totals {
@@ -31,7 +31,7 @@ export function noTotals(): Totals {
     answers: new Map(),
     faults: new Map(),
     counts: new Map(),
-    shares: noShares(),
+    shares: noEdges(),
   };
 }
 
@@ -48,15 +48,19 @@ export function addReport(totals: Totals, report: Report): void {
   addAll(totals.answers, report.answers);
   addAll(totals.faults, report.faults);
   addAll(totals.counts, report.counts);
-  addShares(totals.shares, report.shares);
+  addEdges(totals.shares, report.shares);
 }
 
 /** A bias that so many shares cannot show by chance, as a failure's text. */
 export function biasFound({ shares }: Totals): string | undefined {
-  const bias = biasOf(shares);
-  if (shares.count < sharesMin || bias < biasMax) return undefined;
-  const mean = (shares.sum / shares.count).toFixed(3);
-  return `the last share of ${shares.count} batches is off by ${mean} units on average: ${bias.toFixed(1)} standard errors`;
+  for (const edge of ['first', 'last'] as const) {
+    const sums = shares[edge];
+    const bias = biasOf(sums);
+    if (sums.count < sharesMin || bias < biasMax) continue;
+    const mean = (sums.sum / sums.count).toFixed(3);
+    return `the ${edge} share of ${sums.count} batches is off by ${mean} units on average: ${bias.toFixed(1)} standard errors`;
+  }
+  return undefined;
 }
 
 function rows(map: ReadonlyMap<string, number>): string[] {
@@ -76,6 +80,6 @@ export function table(totals: Totals, seconds: number): string {
     ...rows(totals.faults),
     'seen',
     ...rows(totals.counts),
-    `shares: the last one of ${shares.count} batches, ${biasOf(shares).toFixed(1)} standard errors from no bias`,
+    `shares: the first of ${shares.first.count} batches and the last of ${shares.last.count} are ${biasOf(shares.first).toFixed(1)} and ${biasOf(shares.last).toFixed(1)} standard errors from no bias`,
   ].join('\n');
 }

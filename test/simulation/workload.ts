@@ -49,8 +49,9 @@ function drawBatch(dice: Dice, index: number, startMs: number, spanMs: number): 
   const count = dice.pick([2, 3, 5, 8, 16]);
   const fixed = dice.chance(0.2);
   const each = dice.between(1, 9);
-  // A few units a packet: rounding would show.
-  const total = fixed ? each * count : count + dice.below(3 * count);
+  // Mostly a few units a packet: rounding would show.
+  const spare = dice.below(count * dice.pick([1, 1, 3, 100]) + 1);
+  const total = fixed ? each * count : count + spare;
   const expires = dice.pick([spanMs / 3, spanMs, 3_600_000, 3_600_000]);
   const params: BatchParams = {
     id: String(1_000 + 37 * index + dice.below(30)),
@@ -75,7 +76,7 @@ function drawClaim(dice: Dice, base: Base, once: boolean): Operation {
   return {
     ...base,
     kind: 'claim',
-    open: dice.chance(0.5),
+    open: dice.chance(0.65),
     linkKey: dice.chance(0.95) ? linkKey : 'wrong',
     tag: tagged ? { key: `key ${dice.below(3)}`, digest } : undefined,
   };
@@ -103,10 +104,10 @@ function drawOperation(dice: Dice, base: Base, planned: PlannedBatch, users: num
 
 /** @param count operations of clients, the first audience of each batch included */
 export function drawWorkload(dice: Dice, count: number, startMs: number, spanMs: number): Workload {
-  const batches = Array.from({ length: dice.between(1, 6) }, (_, i) =>
+  const batches = Array.from({ length: dice.between(1, 5) }, (_, i) =>
     drawBatch(dice, i, startMs, spanMs),
   );
-  const users = dice.pick([3, 8, 20]);
+  const users = dice.pick([4, 10, 25]);
   const burst = dice.chance(0.4);
   const operations: Operation[] = [];
   for (let i = 0; i < count; i += 1) {

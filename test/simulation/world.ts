@@ -53,7 +53,7 @@ export class World {
   calm = false;
   readonly #incarnations = new Map<number, number>();
   #gapsAllowed = false;
-  failure: unknown;
+  failure: Error | undefined;
 
   constructor(setting: Setting, trace: Trace) {
     this.setting = setting;
@@ -173,7 +173,7 @@ export class World {
   }
 
   fail(error: unknown): void {
-    this.failure ??= error;
+    this.failure ??= error instanceof Error ? error : new Error(JSON.stringify(error));
   }
 
   newNumber(number: number, thread: Thread): void {

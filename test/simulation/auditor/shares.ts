@@ -8,30 +8,44 @@ export interface ShareSums {
   squares: number;
 }
 
-export function noShares(): ShareSums {
-  return { count: 0, sum: 0, squares: 0 };
+export interface EdgeShares {
+  readonly first: ShareSums;
+  readonly last: ShareSums;
 }
 
-/** Looks at the last share of each lucky batch that was opened to the end: rounding adds up there. */
-export function lastShares(histories: Iterable<History>): ShareSums {
-  const sums = noShares();
+export function noEdges(): EdgeShares {
+  return { first: { count: 0, sum: 0, squares: 0 }, last: { count: 0, sum: 0, squares: 0 } };
+}
+
+/**
+ * Looks at the first share of each lucky batch, and at the last of those opened to the end, where rounding adds up.
+ * (Neither which batches are opened to the end, nor what crashes, depends on amounts.)
+ */
+export function edgeShares(histories: Iterable<History>): EdgeShares {
+  const edges = noEdges();
   for (const { params, opens, packets } of histories) {
-    if (params.mode !== 'lucky' || opens < params.count) continue;
-    const last = packets.reduce((one, other) =>
-      other.openVersion > one.openVersion ? other : one,
-    );
-    const deviation = (last.amount ?? 0) - params.total / params.count;
-    sums.count += 1;
-    sums.sum += deviation;
-    sums.squares += deviation * deviation;
+    if (params.mode !== 'lucky' || opens === 0) continue;
+    const opened = packets.filter(({ amount }) => amount !== undefined);
+    opened.sort((one, other) => one.openVersion - other.openVersion);
+    const mean = params.total / params.count;
+    note(edges.first, (opened[0]?.amount ?? 0) - mean);
+    if (opens === params.count) note(edges.last, (opened.at(-1)?.amount ?? 0) - mean);
   }
-  return sums;
+  return edges;
 }
 
-export function addShares(into: ShareSums, more: ShareSums): void {
-  into.count += more.count;
-  into.sum += more.sum;
-  into.squares += more.squares;
+function note(sums: ShareSums, deviation: number): void {
+  sums.count += 1;
+  sums.sum += deviation;
+  sums.squares += deviation * deviation;
+}
+
+export function addEdges(into: EdgeShares, more: EdgeShares): void {
+  for (const edge of ['first', 'last'] as const) {
+    into[edge].count += more[edge].count;
+    into[edge].sum += more[edge].sum;
+    into[edge].squares += more[edge].squares;
+  }
 }
 
 /** Standard errors away from no bias. */
@@ -39,7 +53,7 @@ export function biasOf({ sum, squares }: ShareSums): number {
   return squares === 0 ? 0 : Math.abs(sum) / Math.sqrt(squares);
 }
 
-/** Chance of a false alarm below one in a hundred million, looked at over and over. */
-export const biasMax = 6;
+/** One false alarm in a million looks. */
+export const biasMax = 5;
 /** Fewer say nothing. */
 export const sharesMin = 60;
