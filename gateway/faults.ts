@@ -16,8 +16,18 @@ const passingCodes = new Set([
  * cancelled (57), rollback by conflict (40). 08P01 is a protocol error, which is ours.
  */
 const passingState = /^(08(?!P01)|53|57|40)[0-9A-Z]{3}$/;
-const passingMessage =
-  /connection terminated|timeout exceeded when trying to connect|timeout expired/i;
+/** Of the driver, which gives them no code. */
+const passingMessage = new RegExp(
+  [
+    'connection terminated',
+    'timeout exceeded when trying to connect',
+    'timeout expired',
+    'query read timeout',
+    // The connection broke between two statements of a transaction: the first one behind the break says this.
+    'client (has encountered a connection error|was closed) and is not queryable',
+  ].join('|'),
+  'i',
+);
 
 /** True when repeating the request later may well work: its outcome is unknown, not refused. */
 export function isPassing(error: unknown): boolean {
