@@ -1,0 +1,76 @@
+/** `npm run drill`: kills parts of the running product under load and proves that nothing acknowledged is lost. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runDrill } from './drill.ts';
+import { holds, reportOf, roundLine, writeEvidence } from './report.ts';
+import type { Backend } from './system.ts';
+
+const usage = `npm run drill -- [options]
+  --rounds N         rounds of kills (default 10)
+  --minutes M        rounds for so long instead
+  --backend B        embedded, redis or both (default both)
+  --seed N           fixes the plan (default: of the clock, printed)
+  --nodes N          server processes on one database, 1 or 2 (default 1)
+  --receivers N      users that claim (default 200)
+  --lanes N          of them at the same time (default 24)
+  --evidence DIR     where a failed run is written (default: a temporary folder)
+  --keep             write the evidence of a good run as well
+`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '10' },
+    minutes: { type: 'string' },
+    backend: { type: 'string', default: 'both' },
+    seed: { type: 'string' },
+    nodes: { type: 'string', default: '1' },
+    receivers: { type: 'string', default: '200' },
+    lanes: { type: 'string', default: '24' },
+    evidence: { type: 'string', default: join(tmpdir(), 'hongbao-drill-evidence') },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  process.stderr.write(`--${name} must be a number above 0\n${usage}`);
+  process.exit(2);
+}
+
+function backends(text: string): readonly Backend[] {
+  if (text === 'both') return ['embedded', 'redis'];
+  if (text === 'embedded' || text === 'redis') return [text];
+  process.stderr.write(`--backend must be embedded, redis or both\n${usage}`);
+  process.exit(2);
+}
+
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const seed = positive('seed', values.seed ?? String((Date.now() % 1_000_000) + 1));
+const rounds = positive('rounds', values.rounds);
+let failed = false;
+for (const backend of backends(values.backend)) {
+  process.stdout.write(`drill on ${backend}, --seed ${seed}\n`);
+  const result = await runDrill({
+    backend,
+    seed,
+    rounds,
+    minutes: values.minutes === undefined ? undefined : positive('minutes', values.minutes),
+    nodes: positive('nodes', values.nodes),
+    receivers: positive('receivers', values.receivers),
+    lanes: positive('lanes', values.lanes),
+    roundsPerWorkerMode: 5,
+    onRound: (round, one) => process.stdout.write(`${roundLine(round, one)}\n`),
+  });
+  process.stdout.write(`\n${reportOf(result)}\n\n`);
+  if (!holds(result)) failed = true;
+  if (!holds(result) || values.keep) {
+    process.stdout.write(`evidence: ${await writeEvidence(result, values.evidence)}\n`);
+  }
+}
+process.exit(failed ? 1 : 0);
