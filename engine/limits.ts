@@ -1,4 +1,5 @@
 /** Every limit of the system in one place; relations between them are asserted at the end. */
+import { assert } from './core/assert.ts';
 
 export const shardCount = 256;
 
@@ -49,7 +50,6 @@ export const residentActorsMax = 100_000;
 export const residentClaimsMax = 4_000_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
-export const lingerMsMax = 2;
 /** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */
 export const unsettledBytesMax = 512 * 1024 * 1024;
 export const flushRetryMsMin = 20;
@@ -82,3 +82,21 @@ export const settleBackoffMsMax = 5_000;
 // Housekeeping
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;
+
+const userIdLengthMax = 64;
+/** Quotes and comma around an id in JSON. */
+const idOverhead = 3;
+assert(
+  bodyBytesMax > audienceRequestMax * (userIdLengthMax + idOverhead),
+  'the largest audience request fits',
+);
+assert(countMax <= residentClaimsMax, 'the largest batch fits into memory');
+assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
+assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
+assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');
+assert(mailboxMax <= threadInFlightMax, 'one batch may not hold more than its thread');
+assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before clients give up');
+assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');
+assert(settledWaitMs < requestTimeoutMs, 'a read is answered before clients give up');
+assert(3 * leaseBeatMs <= leaseTtlMs, 'a lease survives a missed heartbeat or two');
+assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
