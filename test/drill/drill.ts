@@ -13,7 +13,7 @@ import { Evidence } from './evidence.ts';
 import { Findings } from './findings.ts';
 import { type Ledger, readLedger } from './ledger.ts';
 import { Load } from './load.ts';
-import { planRounds } from './plan.ts';
+import { planner } from './plan.ts';
 import { playRound, type RoundResult } from './rounds.ts';
 import { type Backend, System, type WorkerMode } from './system.ts';
 import { indexOf } from './told.ts';
@@ -94,7 +94,7 @@ async function playRounds(
   results: RoundResult[],
 ): Promise<void> {
   const { seed, nodes, backend, minutes, roundsPerWorkerMode } = options;
-  const plan = planRounds({ seed, nodes, redis: backend === 'redis' });
+  const plan = planner(seed);
   const until = minutes === undefined ? 0 : performance.now() + minutes * 60_000;
   const goesOn = () =>
     minutes === undefined ? results.length < options.rounds : performance.now() < until;
@@ -106,7 +106,9 @@ async function playRounds(
       const wrong = codes.filter((code) => code !== 0);
       if (wrong.length > 0) findings.add('unexpected', `SIGTERM: exit code ${wrong.join(', ')}`);
     }
-    const result = await playRound(plan.next().value, system, load, evidence);
+    const worker = system.workerMode === 'process';
+    const round = plan({ nodes, worker, redis: backend === 'redis' });
+    const result = await playRound(round, system, load, evidence);
     results.push(result);
     options.onRound?.(results.length, result);
   }
@@ -144,6 +146,10 @@ async function rest(
   // Once more after the last expiries.
   while ((await unsettled(system)) !== undefined && performance.now() - startedAt < settledMsMax)
     await sleep(settledPollMs);
+  const audit = await caller.ask({ action: 'audit', user: 'operator' });
+  const { ok, pendingEvents } = audit?.body ?? {};
+  if (ok !== true || pendingEvents !== 0)
+    findings.add('contradicted', `audit: ${JSON.stringify(audit?.body)}`);
   const receivers = new Set(evidence.heard.map(({ ask }) => ask.user));
   for (const user of receivers)
     if (user.startsWith('r-')) await caller.ask({ action: 'accounts', user });

@@ -9,7 +9,8 @@ export type Action =
   | 'open'
   | 'accounts'
   | 'page'
-  | 'claims';
+  | 'claims'
+  | 'audit';
 
 /** One request as its client means it; repeated, it is the same request. */
 export interface Ask {

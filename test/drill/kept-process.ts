@@ -43,6 +43,10 @@ export class KeptProcess {
     return this.#starts;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Everything it has written lately, lives before this one included. */
   get output(): string {
     return this.#output;

@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type BacklogResult, backlogReport, isInTime, measureBacklog } from './backlog.ts';
 import { runDrill } from './drill.ts';
 import { holds, reportOf, roundLine, writeEvidence } from './report.ts';
 import type { Backend } from './system.ts';
@@ -14,6 +15,8 @@ const usage = `npm run drill -- [options]
   --nodes N          server processes on one database, 1 or 2 (default 1)
   --receivers N      users that claim (default 200)
   --lanes N          of them at the same time (default 24)
+  --backlog N        no kills: time a restart with N unsettled events in the journal
+  --backlog-flush N  events in one of its jobs (default 250)
   --evidence DIR     where a failed run is written (default: a temporary folder)
   --keep             write the evidence of a good run as well
 `;
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '1' },
     receivers: { type: 'string', default: '200' },
     lanes: { type: 'string', default: '24' },
+    backlog: { type: 'string' },
+    'backlog-flush': { type: 'string', default: '250' },
     evidence: { type: 'string', default: join(tmpdir(), 'hongbao-drill-evidence') },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -50,6 +55,15 @@ function backends(text: string): readonly Backend[] {
 if (values.help) {
   process.stdout.write(usage);
   process.exit(0);
+}
+if (values.backlog !== undefined) {
+  const events = positive('backlog', values.backlog);
+  const eventsPerJob = positive('backlog-flush', values['backlog-flush']);
+  const results: BacklogResult[] = [];
+  for (const backend of backends(values.backend))
+    results.push(await measureBacklog({ backend, events, eventsPerJob }));
+  process.stdout.write(`${backlogReport(results)}\n`);
+  process.exit(results.every(isInTime) ? 0 : 1);
 }
 const seed = positive('seed', values.seed ?? String((Date.now() % 1_000_000) + 1));
 const rounds = positive('rounds', values.rounds);

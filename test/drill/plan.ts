@@ -26,26 +26,31 @@ export interface Round {
   readonly strikes: readonly Strike[];
 }
 
-export interface PlanOptions {
-  readonly seed: number;
+/** What there is to be struck. */
+export interface Setting {
   readonly redis: boolean;
+  /** The settle worker is a process of its own. */
+  readonly worker: boolean;
   readonly nodes: number;
 }
 
-const weights = { server: 6, worker: 3, redis: 5, postmaster: 4, backend: 3, pause: 3 } as const;
+const weights = { server: 6, worker: 5, redis: 5, postmaster: 4, backend: 3, pause: 3 } as const;
 
 /**
- * Rounds without an end. Two rounds in five strike two or three parts nearly at once; every second strike is
+ * Draws one round after the other. Two rounds in five strike two or three parts nearly at once; every second strike is
  * repeated during the recovery.
  */
-export function* planRounds({ seed, redis, nodes }: PlanOptions): Generator<Round, never> {
+export function planner(seed: number): (setting: Setting) => Round {
   const dice = diceOf(seed);
-  const usable = { ...weights, redis: redis ? weights.redis : 0 };
-  for (;;) {
-    const first = dice.weighted(usable);
-    const kinds: StrikeKind[] = [first];
-    const more = dice.weighted({ none: 6, one: 3, two: 1 });
-    for (let i = 0; i < (more === 'none' ? 0 : more === 'one' ? 1 : 2); i += 1) {
+  return ({ redis, worker, nodes }) => {
+    const usable = {
+      ...weights,
+      redis: redis ? weights.redis : 0,
+      worker: worker ? weights.worker : 0,
+    };
+    const kinds = [dice.weighted(usable)];
+    const more = { none: 0, one: 1, two: 2 }[dice.weighted({ none: 6, one: 3, two: 1 })];
+    for (let i = 0; i < more; i += 1) {
       const kind = dice.weighted(usable);
       if (!kinds.includes(kind)) kinds.push(kind);
     }
@@ -56,8 +61,8 @@ export function* planRounds({ seed, redis, nodes }: PlanOptions): Generator<Roun
       awayMs: awayMs(kind, nodes, dice.between(0, 1_000)),
       again: kind === 'pause' ? [] : againDelays(dice),
     }));
-    yield { quietMs: dice.between(300, 2_000), strikes };
-  }
+    return { quietMs: dice.between(300, 2_000), strikes };
+  };
 }
 
 /** Per mille of the longest time away. A pause among two nodes often outlasts the leases. */

@@ -51,6 +51,20 @@ export class System {
 
   /** Starts everything; resolves when every server is ready. */
   static async start(options: SystemOptions): Promise<System> {
+    const system = await System.prepare(options);
+    try {
+      system.startServers();
+      await system.ready(60_000);
+      await system.#startWorker();
+      return system;
+    } catch (error) {
+      await system.close();
+      throw error;
+    }
+  }
+
+  /** Starts the stores; with an embedded database there is none yet but its folder. */
+  static async prepare(options: SystemOptions): Promise<System> {
     const folder = await mkdtemp(join(tmpdir(), 'hongbao-drill-'));
     const redis = options.backend === 'redis' ? await startRedis() : undefined;
     // Nodes share a database, so it cannot be the one that a server brings along.
@@ -60,21 +74,26 @@ export class System {
       : undefined;
     const system = new System(options, folder, redis, postgres);
     for (let node = 0; node < options.nodes; node += 1) {
-      const port = await freePort();
-      system.urls.push(`http://127.0.0.1:${port}`);
-      system.servers.push(
-        new KeptProcess(`server ${node}`, 'gateway/main.ts', system.#serverEnv(node)),
-      );
-    }
-    for (const server of system.servers) server.start();
-    try {
-      await system.ready(60_000);
-      await system.#startWorker();
-    } catch (error) {
-      await system.close();
-      throw error;
+      system.urls.push(`http://127.0.0.1:${await freePort()}`);
+      const env = system.#serverEnv(node);
+      system.servers.push(new KeptProcess(`server ${node}`, 'gateway/main.ts', env));
     }
     return system;
+  }
+
+  startServers(): void {
+    for (const server of this.servers) server.start();
+  }
+
+  /** While no server runs: lends the embedded database, where there is one. */
+  async withDatabase<T>(work: (url: string) => Promise<T>): Promise<T> {
+    if (this.#postgres !== undefined) return work(this.#postgres.url);
+    const embedded = await startEmbeddedPostgres({ dataDir: this.#folder, log: silent });
+    try {
+      return await work(embedded.url);
+    } finally {
+      await embedded.stop();
+    }
   }
 
   #serverEnv(node: number): Environment {
