@@ -146,13 +146,25 @@ const injections: Record<MomentKind, Inject> = {
   },
 };
 
+/** Every shard is where it should be, and nobody is taking any. */
+function shardsAreSettled(world: World): boolean {
+  const threads = world.processes.flatMap((process) => process.threads);
+  if (threads.some((thread) => thread.taking > 0 || !thread.serving)) return false;
+  return [...world.desired].every(([shard, index]) =>
+    world.processes.every(
+      (process) =>
+        process.threads.some(({ host }) => host.status().served.includes(shard)) ===
+        (process.index === index),
+    ),
+  );
+}
+
 /**
  * The journal's store shows an older state. Only while every job that goes is in the memory of its living owner, and
  * nobody is taking shards over: what else a roll-back destroys, nobody can know.
  */
 function rollBack(world: World, image: FakeImage): boolean {
-  const threads = world.processes.flatMap((process) => process.threads);
-  if (isFragile(world) || threads.some((thread) => thread.taking > 0)) return false;
+  if (isFragile(world) || !shardsAreSettled(world)) return false;
   const gone = world.journal.controls.jobs().filter((id) => {
     const job = parseJobId(id);
     const settled = world.store.committed.owners.get(String(job?.number))?.settled ?? 0;

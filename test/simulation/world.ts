@@ -147,7 +147,11 @@ export class World {
 
   #assignAgain(): void {
     for (const process of this.processes)
-      if (process.alive && this.clock.monotonic() >= process.deafUntil)
+      if (
+        process.alive &&
+        this.clock.monotonic() >= process.deafUntil &&
+        this.rolledBack.size === 0
+      )
         process.assign(this.desiredOf(process.index));
     this.later(assignMs, () => this.#assignAgain());
   }
