@@ -47,12 +47,14 @@ export function freshRedis(): Promise<TestRedis> {
  * Starts a redis-server on 127.0.0.1, a free port and a temporary folder.
  *
  * @param settings lines of redis.conf that replace or add to the durable ones
+ * @param parent where its folder is made, e.g. on a small disk
  */
 export async function startRedis(
   settings: Readonly<Record<string, string>> = {},
+  parent = tmpdir(),
 ): Promise<TestRedis> {
   const program = await redisServerProgram();
-  const folder = await mkdtemp(join(tmpdir(), 'hongbao-redis-'));
+  const folder = await mkdtemp(join(parent, 'hongbao-redis-'));
   const lines = { ...durableRedisSettings, ...settings };
   let port = 0;
   let child: ChildProcess | undefined;
