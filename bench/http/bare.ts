@@ -2,7 +2,7 @@
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 
-const answer = {
+const answer = JSON.stringify({
   batchId: '1',
   packetId: '1-12345',
   receiverId: 'receiver-12345',
@@ -12,10 +12,12 @@ const answer = {
   asset: 'CNY',
   openedAt: '2026-01-01T00:00:00.000Z',
   position: '12-3456',
-};
+});
+const headers = { 'content-type': 'application/json' };
 
 const app = new Hono();
-app.post('/v1/batches/:id/claims', (c) => c.json(answer, 201));
+// Cheaper than `c.json`: a limit is as fast as it can be.
+app.post('/v1/batches/:id/claims', () => new Response(answer, { status: 201, headers }));
 
 serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => process.send?.({ port }));
 // The benchmark is gone.
