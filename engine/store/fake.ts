@@ -273,11 +273,16 @@ export class FakeStore implements Store {
     await this.#turn();
     const tx = new FakeTransaction(this.#data, () => this.#locks === locks);
     const held = new Set<string>();
+    let over = false;
     const lock = async (key: string) => {
       tx.assertOpen();
       if (held.has(key)) return;
       await locks.acquire(key);
       held.add(key);
+      if (!over) return;
+      // Its transaction was given up while it waited: nobody would ever release this lock.
+      locks.release(key);
+      throw new FakeConnectionLost('the transaction is over');
     };
     try {
       const result = await work(tx, lock);
@@ -285,6 +290,7 @@ export class FakeStore implements Store {
       this.#commit(tx);
       return result;
     } finally {
+      over = true;
       for (const key of held) locks.release(key);
     }
   }

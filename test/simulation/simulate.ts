@@ -1,5 +1,5 @@
 /** One run: a safety phase with faults, a liveness phase without, and the audit of all that was told. */
-import { edgeShares, noEdges, type EdgeShares } from './auditor/shares.ts';
+import { shareSums, noShares, type AllShares } from './auditor/shares.ts';
 import { Violation } from './auditor/history.ts';
 import { heal, scheduleFaults } from './inject.ts';
 import { drawSetting, type Options, type Setting } from './setting.ts';
@@ -18,7 +18,7 @@ export interface Report {
   readonly answers: Record<string, number>;
   readonly faults: Record<string, number>;
   readonly counts: Record<string, number>;
-  readonly shares: EdgeShares;
+  readonly shares: AllShares;
 }
 
 /** How long everything may take to settle once there are no faults. */
@@ -151,7 +151,7 @@ export async function simulateSetting(setting: Setting, hooks: Hooks = {}): Prom
     answers: Object.fromEntries(world.clients.answers),
     faults,
     counts: world.counts,
-    shares: failure === undefined ? edgeShares(world.auditor.ledger.histories.values()) : noEdges(),
+    shares: failure === undefined ? shareSums(world.auditor.ledger.histories.values()) : noShares(),
   };
 }
 

@@ -1,10 +1,10 @@
 /** Many runs added up, and the table that is printed of them. */
 import {
-  addEdges,
+  addShares,
   biasMax,
   biasOf,
-  type EdgeShares,
-  noEdges,
+  type AllShares,
+  noShares,
   sharesMin,
 } from './auditor/shares.ts';
 import type { Report } from './simulate.ts';
@@ -18,7 +18,7 @@ export interface Totals {
   readonly answers: Map<string, number>;
   readonly faults: Map<string, number>;
   readonly counts: Map<string, number>;
-  readonly shares: EdgeShares;
+  readonly shares: AllShares;
 }
 
 export function noTotals(): Totals {
@@ -31,7 +31,7 @@ export function noTotals(): Totals {
     answers: new Map(),
     faults: new Map(),
     counts: new Map(),
-    shares: noEdges(),
+    shares: noShares(),
   };
 }
 
@@ -48,17 +48,17 @@ export function addReport(totals: Totals, report: Report): void {
   addAll(totals.answers, report.answers);
   addAll(totals.faults, report.faults);
   addAll(totals.counts, report.counts);
-  addEdges(totals.shares, report.shares);
+  addShares(totals.shares, report.shares);
 }
 
 /** A bias that so many shares cannot show by chance, as a failure's text. */
 export function biasFound({ shares }: Totals): string | undefined {
-  for (const edge of ['first', 'last'] as const) {
-    const sums = shares[edge];
+  for (const which of ['each', 'last'] as const) {
+    const sums = shares[which];
     const bias = biasOf(sums);
     if (sums.count < sharesMin || bias < biasMax) continue;
     const mean = (sums.sum / sums.count).toFixed(3);
-    return `the ${edge} share of ${sums.count} batches is off by ${mean} units on average: ${bias.toFixed(1)} standard errors`;
+    return `shares (${which}, ${sums.count} of them) are off by ${mean} of their mean: ${bias.toFixed(1)} standard errors`;
   }
   return undefined;
 }
@@ -80,6 +80,6 @@ export function table(totals: Totals, seconds: number): string {
     ...rows(totals.faults),
     'seen',
     ...rows(totals.counts),
-    `shares: the first of ${shares.first.count} batches and the last of ${shares.last.count} are ${biasOf(shares.first).toFixed(1)} and ${biasOf(shares.last).toFixed(1)} standard errors from no bias`,
+    `shares: ${shares.each.count}, and ${shares.last.count} last ones; ${biasOf(shares.each).toFixed(1)} and ${biasOf(shares.last).toFixed(1)} standard errors from no bias`,
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-/** Whether shares are unbiased, over many runs: at each position the mean share is total/count. */
+/** Whether shares are unbiased, over many runs: the mean share is total/count at every position. */
 import type { History } from './history.ts';
 
 /** Deviations from total/count, to be added up over runs. */
@@ -8,30 +8,39 @@ export interface ShareSums {
   squares: number;
 }
 
-export interface EdgeShares {
-  readonly first: ShareSums;
+export interface AllShares {
+  readonly each: ShareSums;
   readonly last: ShareSums;
 }
 
-export function noEdges(): EdgeShares {
-  return { first: { count: 0, sum: 0, squares: 0 }, last: { count: 0, sum: 0, squares: 0 } };
+export function noShares(): AllShares {
+  return { each: { count: 0, sum: 0, squares: 0 }, last: { count: 0, sum: 0, squares: 0 } };
 }
 
 /**
- * Looks at the first share of each lucky batch, and at the last of those opened to the end, where rounding adds up.
- * (Neither which batches are opened to the end, nor what crashes, depends on amounts.)
+ * Looks at every share, against the mean of what was left when it was drawn, and at the last share of each batch that
+ * was opened to the end, where rounding would add up. (Neither which batches are opened to the end, nor which draws a
+ * crash takes away, depends on amounts.)
  */
-export function edgeShares(histories: Iterable<History>): EdgeShares {
-  const edges = noEdges();
+export function shareSums(histories: Iterable<History>): AllShares {
+  const all = noShares();
   for (const { params, opens, packets } of histories) {
-    if (params.mode !== 'lucky' || opens === 0) continue;
+    if (params.mode !== 'lucky') continue;
     const opened = packets.filter(({ amount }) => amount !== undefined);
     opened.sort((one, other) => one.openVersion - other.openVersion);
-    const mean = params.total / params.count;
-    note(edges.first, (opened[0]?.amount ?? 0) - mean);
-    if (opens === params.count) note(edges.last, (opened.at(-1)?.amount ?? 0) - mean);
+    let rest = params.total;
+    for (const [i, { amount = 0 }] of opened.entries()) {
+      const mean = rest / (params.count - i);
+      // Relative, so that batches of much money do not drown the others; the very last takes the rest anyway.
+      if (i < params.count - 1) note(all.each, (amount - mean) / mean);
+      rest -= amount;
+    }
+    if (opens === params.count) {
+      const mean = params.total / params.count;
+      note(all.last, ((opened.at(-1)?.amount ?? 0) - mean) / mean);
+    }
   }
-  return edges;
+  return all;
 }
 
 function note(sums: ShareSums, deviation: number): void {
@@ -40,11 +49,11 @@ function note(sums: ShareSums, deviation: number): void {
   sums.squares += deviation * deviation;
 }
 
-export function addEdges(into: EdgeShares, more: EdgeShares): void {
-  for (const edge of ['first', 'last'] as const) {
-    into[edge].count += more[edge].count;
-    into[edge].sum += more[edge].sum;
-    into[edge].squares += more[edge].squares;
+export function addShares(into: AllShares, more: AllShares): void {
+  for (const which of ['each', 'last'] as const) {
+    into[which].count += more[which].count;
+    into[which].sum += more[which].sum;
+    into[which].squares += more[which].squares;
   }
 }
 
