@@ -30,6 +30,8 @@ export interface DrillOptions {
   readonly lanes: number;
   /** After so many rounds the settle worker moves into the servers, or out. */
   readonly roundsPerWorkerMode: number;
+  /** Of batches that expire. */
+  readonly longestLifeSeconds: number;
   readonly onRound?: (round: number, result: RoundResult) => void;
 }
 
@@ -50,8 +52,8 @@ export interface DrillResult {
 
 const settledMsMax = 120_000;
 const settledPollMs = 200;
-/** The longest life of an expiring batch, and a sweep. */
-const expiryMs = 14_000;
+/** A sweep runs every second. */
+const sweepMs = 2_000;
 
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const { backend, nodes, seed } = options;
@@ -69,7 +71,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     load.start(options.lanes);
     await playRounds(options, system, load, evidence, findings, rounds);
     await load.stop();
-    settledMs = await rest(system, caller, evidence, findings);
+    settledMs = await rest(options, system, caller, evidence, findings);
     ledger = await readLedger(await system.databaseUrl());
     compare(evidence, ledger, findings);
   } catch (error) {
@@ -116,6 +118,7 @@ async function playRounds(
 
 /** Waits until everything has settled, the journal is empty and what had to expire has expired. */
 async function rest(
+  { longestLifeSeconds }: DrillOptions,
   system: System,
   caller: Caller,
   evidence: Evidence,
@@ -142,7 +145,7 @@ async function rest(
     await journal.close();
   }
   const settledMs = performance.now() - startedAt;
-  await sleep(expiryMs);
+  await sleep(longestLifeSeconds * 1_000 + sweepMs);
   // Once more after the last expiries.
   while ((await unsettled(system)) !== undefined && performance.now() - startedAt < settledMsMax)
     await sleep(settledPollMs);
@@ -166,7 +169,8 @@ async function unsettled(system: System): Promise<string | undefined> {
   return undefined;
 }
 
-function compare(evidence: Evidence, ledger: Ledger, findings: Findings): void {
+/** Every answer against the ledger, and the ledger against itself. */
+export function compare(evidence: Evidence, ledger: Ledger, findings: Findings): void {
   const told = indexOf(evidence.heard);
   checkPackets(told, ledger, findings);
   checkRefusals(evidence, told, ledger, findings);

@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly receivers: number;
   /** Receivers that act at the same time. */
   readonly lanes: number;
+  /** Of batches that expire. */
+  readonly longestLifeSeconds: number;
 }
 
 const senderLanes = 3;
@@ -48,7 +50,7 @@ export class Load {
     this.#evidence = evidence;
     this.#dice = dice;
     this.#receivers = Array.from({ length: options.receivers }, (_, i) => `r-${i}`);
-    this.#market = new Market(caller, dice, this.#receivers);
+    this.#market = new Market(caller, dice, this.#receivers, options.longestLifeSeconds);
   }
 
   get batchesMade(): number {

@@ -79,6 +79,7 @@ for (const backend of backends(values.backend)) {
     receivers: positive('receivers', values.receivers),
     lanes: positive('lanes', values.lanes),
     roundsPerWorkerMode: 5,
+    longestLifeSeconds: 12,
     onRound: (round, one) => process.stdout.write(`${roundLine(round, one)}\n`),
   });
   process.stdout.write(`\n${reportOf(result)}\n\n`);

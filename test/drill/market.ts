@@ -10,7 +10,6 @@ export interface LiveBatch {
   /** With the link's key anyone may claim. */
   readonly linkKey: string | undefined;
   readonly listed: readonly string[];
-  /** Journal jobs told about this batch, newest last. */
   refusals: number;
 }
 
@@ -25,9 +24,16 @@ export class Market {
   readonly #receivers: readonly string[];
   readonly #live: LiveBatch[] = [];
   readonly #old: LiveBatch[] = [];
+  readonly #longestLifeSeconds: number;
   #made = 0;
 
-  constructor(caller: Caller, dice: Dice, receivers: readonly string[]) {
+  constructor(
+    caller: Caller,
+    dice: Dice,
+    receivers: readonly string[],
+    longestLifeSeconds: number,
+  ) {
+    this.#longestLifeSeconds = longestLifeSeconds;
     this.#caller = caller;
     this.#dice = dice;
     this.#receivers = receivers;
@@ -79,7 +85,7 @@ export class Market {
         greeting: name,
         oncePerReceiver: once,
         ...(fixed ? { mode: 'fixed', each: total / count } : { mode: 'lucky', total }),
-        ...(dice.chance(30) ? { expiresIn: dice.between(1, 12) } : {}),
+        ...(dice.chance(30) ? { expiresIn: dice.between(1, this.#longestLifeSeconds) } : {}),
       },
     });
     const id = created?.body['id'];
