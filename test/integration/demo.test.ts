@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runCampaign } from '../../bench/demo/campaign.ts';
+import { check } from '../../bench/demo/checks.ts';
 import { demoSettings } from '../../bench/demo/settings.ts';
-import type { BatchBook, Books } from '../../bench/demo/told.ts';
+import type { BatchBook, Books, Funding, Told } from '../../bench/demo/told.ts';
 import { Cleanup } from '../../bench/support/cleanup.ts';
 import { projectRoot, startServer, withoutSettings } from '../../bench/support/server.ts';
 
@@ -120,11 +121,20 @@ test('a server that tells a wrong balance is found out: exit code 1 and the line
   expect(code).toBe(1);
 });
 
-/** The campaign with books that differ from what the server said. */
+/** What one honest campaign has to say for itself. */
+let campaign: Promise<{ told: readonly Told[]; funding: Funding; books: Books }> | undefined;
+
 async function withBooks(alter: (books: Books) => Books): Promise<string[]> {
-  const phase = () => ({ step() {}, done() {} });
-  const settings = demoSettings(small, {});
-  return runCampaign(settings, { url, alone: false, phase, print() {}, alter });
+  campaign ??= new Promise((resolve, reject) => {
+    const phase = () => ({ step() {}, done() {} });
+    const inspect = (told: readonly Told[], funding: Funding, books: Books) =>
+      resolve({ told, funding, books });
+    runCampaign(demoSettings(small, {}), { url, alone: false, phase, print() {}, inspect }).catch(
+      reject,
+    );
+  });
+  const { told, funding, books } = await campaign;
+  return check(told, funding, alter(books), false);
 }
 
 /** A copy of the map in which the first entry that `change` accepts is changed. */

@@ -64,7 +64,21 @@ export async function traceWhile(
 ): Promise<string> {
   const program = await straceProgram();
   const folder = await mkdtemp(join(tmpdir(), 'hongbao-strace-'));
-  const file = join(folder, 'trace');
+  try {
+    const file = join(folder, 'trace');
+    await runTracer(program, file, pids, work);
+    return await readFile(file, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runTracer(
+  program: string,
+  file: string,
+  pids: readonly number[],
+  work: () => Promise<void>,
+): Promise<void> {
   const options = ['-f', '-ttt', '-T', '-y', '-s', String(stringMax), '-o', file];
   const targets = pids.flatMap((pid) => ['-p', String(pid)]);
   const tracer = spawn(program, [...options, '-e', `trace=${calls}`, ...targets], {
@@ -97,9 +111,6 @@ export async function traceWhile(
     await exited;
     process.off('exit', kill);
   }
-  const trace = await readFile(file, 'utf8');
-  await rm(folder, { recursive: true, force: true });
-  return trace;
 }
 
 /** Attached, or gone in the meantime, as some of PostgreSQL's children may be. */
