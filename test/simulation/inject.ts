@@ -117,6 +117,12 @@ const injections: Record<MomentKind, Inject> = {
     const taker = someProcess(world, draw);
     if (taker === undefined || isFragile(world)) return false;
     takeShards(world, taker, draw >> 4, durationMs);
+    // Somebody else tries at almost the same time.
+    world.later((draw >> 8) % 30, () => {
+      const rival = someProcess(world, draw >> 12);
+      if ((draw >> 16) % 2 === 0 && rival !== undefined && !isFragile(world))
+        takeShards(world, rival, draw >> 4, durationMs);
+    });
     return true;
   },
   'hand-over': (world, { draw }) => {

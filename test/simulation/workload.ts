@@ -125,7 +125,13 @@ export function drawWorkload(dice: Dice, count: number, startMs: number, spanMs:
       operations.push({ ...soon, kind: 'audience', receivers, anyone });
     } else if (dice.chance(0.02)) {
       operations.push(drawClaim(dice, { ...base, batchId: '999999' }, true));
-    } else operations.push(drawOperation(dice, base, planned, users));
+    } else {
+      // Many come the moment a batch is confirmed: some of them find it loading.
+      const rush = confirmAtMs > 0 && dice.chance(0.15);
+      const rushAtMs = Math.max(0, confirmAtMs + dice.between(-15, 15));
+      const when = rush ? { ...base, atMs: rushAtMs } : base;
+      operations.push(drawOperation(dice, when, planned, users));
+    }
   }
   operations.sort((one, other) => one.atMs - other.atMs || one.id - other.id);
   return { batches, operations };

@@ -95,7 +95,14 @@ export const takeOverMutants: readonly Mutant[] = [
   },
   {
     name: 'a restarted journal not given its payloads again',
-    rule: 'Kept until settled: add all unsettled payloads again, then release.',
-    edits: [{ file: owner, find: 'await this.#flusher.addAllAgain();', replace: '' }],
+    rule: 'Kept until settled: add all unsettled payloads again, then release. (An owner also settles from its own copies when nobody else moves `settled`: the mutant reads the journal for that.)',
+    edits: [
+      { file: owner, find: 'await this.#flusher.addAllAgain();', replace: '' },
+      {
+        file: owner,
+        find: 'await settleOwner({ ...this.#deps, journal: { read } }, this.number);',
+        replace: 'void read;\n      await settleOwner(this.#deps, this.number);',
+      },
+    ],
   },
 ];
