@@ -6,6 +6,9 @@ import type { Logger } from './log.ts';
 const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const sizes = [1, 5, 10, 50, 100, 500, 1000, 5000, 20_000];
 
+const alarmQuietMs = 60_000;
+const alarmsKeptMax = 100;
+
 /** Counts what the engine reports into `registry`, and logs what a person should see. */
 export function metricsObserver(registry: Registry, logger: Logger): Observer {
   const registers = [registry];
@@ -75,6 +78,8 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
     registers,
   });
 
+  const alarmed = new Map<string, number>();
+
   // One label look-up per kind and result instead of one per answer.
   const answerChildren = new Map<string, Map<string, Counter.Internal>>();
   const answered = (command: string, code: string) => {
@@ -112,6 +117,12 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
     },
     alarm(what, detail) {
       alarms.inc({ what });
+      // What stands still is found again at every attempt; one line a minute tells it.
+      const now = performance.now();
+      const key = `${what} ${detail}`;
+      if (now - (alarmed.get(key) ?? -Infinity) < alarmQuietMs) return;
+      if (alarmed.size >= alarmsKeptMax) alarmed.clear();
+      alarmed.set(key, now);
       logger.fatal({ what }, detail);
     },
     takenOver(shards, durationMs) {

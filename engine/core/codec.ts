@@ -113,6 +113,8 @@ function decodeEvent(text: string, position: string): BatchEvent {
 export function decodePayload(text: string): Payload {
   const [head = '', ...records] = text.split(';');
   const [format, number, seq, shards] = head.split(',');
+  // Anything but a number is damage, not a version: that would wait for ever in silence.
+  assert(/^[1-9][0-9]{0,4}$/.test(format ?? ''), 'payload: no format version');
   if (format !== payloadFormat)
     throw new UnknownPayloadFormat(`payload format ${format} is not known here`);
   const position = `${number}-${seq}`;
@@ -124,4 +126,29 @@ export function decodePayload(text: string): Payload {
       .filter((record) => record !== '')
       .map((record) => decodeEvent(record, position)),
   };
+}
+
+/** What can still be read of a damaged payload. */
+export interface Salvaged {
+  readonly events: readonly BatchEvent[];
+  /** Records nobody can read, as they stand. */
+  readonly unreadable: readonly string[];
+}
+
+/** Reads each record of a damaged payload by itself. */
+export function salvagePayload(text: string): Salvaged {
+  const [head = '', ...records] = text.split(';');
+  const [, number, seq] = head.split(',');
+  const events: BatchEvent[] = [];
+  const unreadable: string[] = [];
+  // Without a head the records may not be all there are.
+  if (!/^[0-9]+,[0-9]+,[0-9]+,[0-9 ]*$/.test(head)) unreadable.push(head);
+  for (const record of records) {
+    try {
+      if (record !== '') events.push(decodeEvent(record, `${number}-${seq}`));
+    } catch {
+      unreadable.push(record);
+    }
+  }
+  return { events, unreadable };
 }

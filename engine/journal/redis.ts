@@ -130,10 +130,14 @@ async function readPayloads(
   return values.map((value) => (typeof value === 'string' ? payloadOf(value) : undefined));
 }
 
-/** A job that is not ours has other data; nobody knows its id, so nobody asks for it. */
-function payloadOf(json: string): string | undefined {
-  const data: unknown = JSON.parse(json);
-  return typeof data === 'string' ? data : undefined;
+/** The text of a job; of a damaged one what stands there, so that settling sees the damage and not a gap. */
+function payloadOf(json: string): string {
+  try {
+    const data: unknown = JSON.parse(json);
+    return typeof data === 'string' ? data : json;
+  } catch {
+    return json;
+  }
 }
 
 function workerStarter(url: string, name: string, report: Reporter): StartWorker {

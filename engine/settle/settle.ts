@@ -3,7 +3,7 @@
  * Guards invariants 4 (an event takes effect once, however often its job comes) and 6 (in the order of seq).
  */
 import { assert } from '../core/assert.ts';
-import { decodePayload, type Payload } from '../core/codec.ts';
+import { decodePayload, UnknownPayloadFormat, type Payload } from '../core/codec.ts';
 import { shardOf } from '../core/hash.ts';
 import { settleEventsMax, settleJobsMax } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -14,6 +14,14 @@ import type { LockedOwner, Store } from '../ports/store.ts';
 /** A job is missing although a later one of the same owner is there: the journal lost data. */
 export class JournalGap extends Error {
   override readonly name = 'JournalGap';
+}
+
+/**
+ * A job's text cannot be read. Nothing is skipped, because nobody can know what it said: its owner stands still until
+ * the owner's own copy heals it, or an operator sets the job aside. Raised together with an alarm.
+ */
+export class JournalDamaged extends Error {
+  override readonly name = 'JournalDamaged';
 }
 
 export interface SettleDeps {
@@ -31,7 +39,7 @@ const readAhead = 16;
  *
  * @param wanted a seq known to be in the journal or settled already (0: none); its absence is a JournalGap
  * @returns the owner's `settled` at the end
- * @throws JournalGap, UnknownPayloadFormat, and passing errors of journal or store (try again)
+ * @throws JournalGap, JournalDamaged, UnknownPayloadFormat, and passing errors of journal or store (try again)
  */
 export async function settleOwner(deps: SettleDeps, number: number, wanted = 0): Promise<number> {
   for (;;) {
@@ -97,17 +105,38 @@ async function nextPayloads(
     const first = settled + payloads.length + 1;
     const texts = await readRun(deps, number, first, wanted);
     for (const [i, text] of texts.entries()) {
-      const payload = decodePayload(text);
-      assert(
-        payload.number === number && payload.seq === first + i,
-        'a job holds the payload of its id',
-      );
+      const payload = decode(deps, number, first + i, text);
+      if (payload instanceof Error) {
+        // What came before it settles first.
+        if (payloads.length > 0) return payloads;
+        throw payload;
+      }
       payloads.push(payload);
       events += payload.events.length;
     }
     if (texts.length < readAhead) break;
   }
   return payloads;
+}
+
+function decode(
+  deps: SettleDeps,
+  number: number,
+  seq: number,
+  text: string,
+): Payload | JournalDamaged | UnknownPayloadFormat {
+  try {
+    const payload = decodePayload(text);
+    assert(payload.number === number && payload.seq === seq, 'a job holds the payload of its id');
+    return payload;
+  } catch (error) {
+    if (error instanceof UnknownPayloadFormat) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const batchIds = [...new Set(text.match(/(?<=;[coea],)[0-9]{1,19}(?=,)/g))].slice(0, 10);
+    const detail = `job ${jobId(number, seq)} cannot be read (${reason}); batches in it: ${batchIds.join(' ')}`;
+    deps.observer.alarm('journal_damaged', detail);
+    return new JournalDamaged(detail);
+  }
 }
 
 /** Reads ids from `first` on; returns those before the first absent one. Absent twice before a present one: a gap. */

@@ -151,7 +151,8 @@ export class Load {
     const startedAt = performance.now();
     try {
       const { status, body, headers } = await client.post(this.#path, this.#body);
-      const code = status < 300 ? String(status) : String(body['code'] ?? status);
+      const problem = body['code'];
+      const code = status >= 300 && typeof problem === 'string' ? problem : String(status);
       this.answers.set(code, this.count(code) + 1);
       if (status === 503 && headers.get('retry-after') === null) this.unadvised += 1;
       if (status < 300)

@@ -36,8 +36,12 @@ interface Launched {
 }
 
 /** Starts a main file with the given environment and nothing else of the test's own. */
-export function launch(file: string, env: Readonly<Record<string, string>>): Launched {
-  const child = spawn(process.execPath, [file], {
+export function launch(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Launched {
+  const child = spawn(process.execPath, [file, ...args], {
     cwd: projectFolder,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
