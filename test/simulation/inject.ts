@@ -1,6 +1,6 @@
 /** Carries a fault out: whom it hits is drawn with it. */
 import type { FakeImage } from '../../engine/journal/fake-controls.ts';
-import { parseJobId } from '../../engine/ports/journal.ts';
+import { Violation } from './auditor/history.ts';
 import type { Moment, MomentKind } from './faults.ts';
 import type { Process } from './process.ts';
 import type { World } from './world.ts';
@@ -10,6 +10,9 @@ const hourMs = 3_600_000;
 const restartMsMax = 3_000;
 /** A store that was rolled back shows a moment at most so long ago. */
 const rollBackMsMax = 800;
+
+/** An owner notices, and has added its payloads again, so soon once nothing is broken. */
+const repairMsMax = 20_000;
 
 /** True when the fault could happen. */
 type Inject = (world: World, moment: Moment) => boolean;
@@ -123,6 +126,14 @@ const injections: Record<MomentKind, Inject> = {
       if ((draw >> 16) % 2 === 0 && rival !== undefined && !isFragile(world))
         takeShards(world, rival, draw >> 4, durationMs);
     });
+    // It is held up in the middle of taking, and goes on when the rival may long have served.
+    if ((draw >> 18) % 3 === 0) {
+      world.later(1 + ((draw >> 20) % 15), () => {
+        if (taker.machine.state !== 'up' || isFragile(world)) return;
+        taker.pause();
+        world.later(Math.min(durationMs, 1_000), () => taker.resume());
+      });
+    }
     return true;
   },
   'hand-over': (world, { draw }) => {
@@ -171,11 +182,8 @@ function shardsAreSettled(world: World): boolean {
  */
 function rollBack(world: World, image: FakeImage): boolean {
   if (isFragile(world) || !shardsAreSettled(world)) return false;
-  const gone = world.journal.controls.jobs().filter((id) => {
-    const job = parseJobId(id);
-    const settled = world.store.committed.owners.get(String(job?.number))?.settled ?? 0;
-    return !image.jobs.has(id) && (job?.seq ?? 0) > settled;
-  });
+  const jobs = world.journal.controls.jobs();
+  const gone = jobs.filter((id) => !image.jobs.has(id) && !world.isSettled(id));
   if (gone.some((id) => !world.isHeldByOwner(id))) return false;
   for (const id of gone) world.rolledBack.add(id);
   world.allowGaps();
@@ -227,5 +235,11 @@ export function heal(world: World): void {
     process.deafUntil = 0;
     process.resume();
   }
+  world.later(repairMsMax, () => {
+    if (isFragile(world))
+      world.fail(
+        new Violation(`rolled back and never repaired: ${[...world.rolledBack].join(' ')}`),
+      );
+  });
   world.trace(() => 'healed');
 }

@@ -40,6 +40,7 @@ export interface Hooks {
 function isQuiet(world: World): boolean {
   return (
     world.clients.pending.size === 0 &&
+    world.rolledBack.size === 0 &&
     world.journal.controls.jobs().length === 0 &&
     world.processes.every((process) =>
       process.threads.every(

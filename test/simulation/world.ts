@@ -164,6 +164,7 @@ export class World {
   #committed(): void {
     this.counts.settled += 1;
     this.trace(() => 'commit');
+    for (const id of this.rolledBack) if (this.isSettled(id)) this.rolledBack.delete(id);
     this.guard(() => this.auditor.ledger.check(this.store.committed));
   }
 
@@ -183,6 +184,12 @@ export class World {
   newNumber(number: number, thread: Thread): void {
     this.#threadOf.set(number, thread);
     this.trace(() => `owner ${number} is ${thread.machine.name}`);
+  }
+
+  isSettled(id: string): boolean {
+    const job = parseJobId(id);
+    const settled = this.store.committed.owners.get(String(job?.number))?.settled ?? 0;
+    return (job?.seq ?? 0) <= settled;
   }
 
   /** Whether the owner that sent this job still has its payload in memory. */

@@ -1,5 +1,5 @@
 /** Mutants of owners, numbers, seals and restarted journals (invariant 2). */
-import type { Mutant } from './patch.ts';
+import type { Edit, Mutant } from './patch.ts';
 
 const takeOver = 'engine/shard/take-over.ts';
 const owner = 'engine/shard/owner.ts';
@@ -8,6 +8,12 @@ const fakeStore = 'engine/store/fake.ts';
 const settleLeftovers = '  for (const owner of earlier) await settleOwner(deps, owner);\n';
 const seal =
   '  const sealed = kept.length === 0 || (await deps.store.seal(kept, number, earlier));\n';
+
+const settleSelfFromJournal: Edit = {
+  file: owner,
+  find: 'await settleOwner({ ...this.#deps, journal: { read } }, this.number);',
+  replace: 'void read;\n      await settleOwner(this.#deps, this.number);',
+};
 
 export const takeOverMutants: readonly Mutant[] = [
   {
@@ -73,8 +79,13 @@ export const takeOverMutants: readonly Mutant[] = [
   },
   {
     name: 'ownership that moves downwards',
-    rule: "Take-over (1): set its owner in the journal's store to N, only upwards. (Both stores are under contract.)",
+    rule: "Take-over (1): set its owner in the journal's store to N, only upwards. (Guarded again by the seal's condition, which is gone too. Both stores are under contract.)",
     edits: [
+      {
+        file: fakeStore,
+        find: 'if (shards.some((shard) => this.#sealed(shard) > number)) return false;',
+        replace: '',
+      },
       {
         file: 'engine/journal/fake.ts',
         find: 'owners[shard] = Math.max(owners[shard] ?? 0, number);',
@@ -84,8 +95,9 @@ export const takeOverMutants: readonly Mutant[] = [
   },
   {
     name: 'a journal rolled back to older data and believed',
-    rule: 'Release: only in the run of the add; a changed run: take the shards again.',
+    rule: 'Release: only in the run of the add; a changed run: take the shards again. (An owner that settles from its own copies would make it good: the mutant reads the journal.)',
     edits: [
+      settleSelfFromJournal,
       {
         file: owner,
         find: "if (ownership.runId !== this.#runId) return { kind: 'retake' };",
@@ -98,11 +110,7 @@ export const takeOverMutants: readonly Mutant[] = [
     rule: 'Kept until settled: add all unsettled payloads again, then release. (An owner also settles from its own copies when nobody else moves `settled`: the mutant reads the journal for that.)',
     edits: [
       { file: owner, find: 'await this.#flusher.addAllAgain();', replace: '' },
-      {
-        file: owner,
-        find: 'await settleOwner({ ...this.#deps, journal: { read } }, this.number);',
-        replace: 'void read;\n      await settleOwner(this.#deps, this.number);',
-      },
+      settleSelfFromJournal,
     ],
   },
 ];
