@@ -38,6 +38,8 @@ export const acknowledgedPruneMs = 1_000;
 export const respawnDelayMsMin = 100;
 export const respawnDelayMsMax = 5_000;
 export const drainTimeoutMs = 20_000;
+/** A process that is told to end while it starts, or that cannot drain, ends after this at the latest. */
+export const startTimeoutMs = 45_000;
 export const verifiedTokensMax = 100_000;
 
 // Engine
@@ -51,7 +53,7 @@ export const residentClaimsMax = 4_000_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
 /** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */
-export const unsettledBytesMax = 512 * 1024 * 1024;
+export const unsettledBytesMax = 256 * 1024 * 1024;
 export const flushRetryMsMin = 20;
 export const flushRetryMsMax = 1_000;
 /** An add that has not replied for so long: new requests get 503 at once. */

@@ -10,6 +10,8 @@ export interface HousekeepingDeps {
   readonly journal: Journal;
   readonly observer: Observer;
   readonly registry: Registry;
+  /** Between two audits; default: the limit. */
+  readonly auditEveryMs?: number;
 }
 
 /** @returns a function that stops it and waits for the piece under way */
@@ -34,8 +36,22 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
     },
   });
 
+  const quarantined = new Gauge({
+    name: 'hongbao_quarantined_batches',
+    help: 'Batches that answer 503 until an operator repairs them',
+    registers: [registry],
+  });
+  const audited = new Gauge({
+    name: 'hongbao_audit_timestamp_seconds',
+    help: 'When the newest audit was complete, seconds since the epoch',
+    aggregator: 'max',
+    registers: [registry],
+  });
+
   const audit = async () => {
     const result = await books.audit();
+    audited.setToCurrentTime();
+    quarantined.set(result.quarantined ?? 0);
     const off = result.assets.reduce((sum, asset) => sum + Math.abs(asset.difference), 0);
     difference.set(off);
     mismatches.set(result.mismatches);
@@ -44,7 +60,7 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
     }
   };
   const stops = [
-    repeat(audit, auditIntervalMs, observer),
+    repeat(audit, deps.auditEveryMs ?? auditIntervalMs, observer),
     repeat(() => books.purge(), purgeIntervalMs, observer),
   ];
   return async () => {

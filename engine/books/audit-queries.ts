@@ -38,6 +38,30 @@ export const mismatchQueries = {
   /** The events say what the packets say, receiver by receiver and amount by amount. */
   content: `SELECT FROM (${events}) AS e FULL JOIN (${packets}) AS p USING (batch)
     WHERE (e.claims, e.opens) IS DISTINCT FROM (p.claims, p.opens)`,
+  /** What follows from a batch's own rows: its end, its best packet, the time of its newest event. */
+  derived: `SELECT FROM batch
+    LEFT JOIN packet ON packet.batch = batch.id AND packet.packet = best_packet
+    LEFT JOIN (SELECT batch, max(at) AS at, bool_or(kind = 3 AND (rest->>'anyone')::bool) AS anyone
+      FROM event GROUP BY batch) AS e ON e.batch = batch.id
+    WHERE ended <> (confirmed_at IS NOT NULL AND (opened = count OR expired_at IS NOT NULL))
+      OR best_amount <> coalesce(packet.amount, 0) OR last_event_at <> coalesce(e.at, last_event_at)
+      OR (e.anyone AND NOT batch.anyone)`,
+  /** Every movement of a batch's money stands in the ledger under its event, with its user, and the other way round. */
+  movements: `SELECT FROM (
+      SELECT id AS batch, NULL AS version, 2 AS kind, 'user:' || sender AS owner, asset, -total AS amount
+      FROM batch WHERE confirmed_at IS NOT NULL
+      UNION ALL
+      SELECT batch.id, event.version, CASE WHEN kind = 4 THEN 4 ELSE 3 END,
+        'user:' || CASE WHEN kind = 4 THEN sender ELSE receiver END, asset, amount
+      FROM event JOIN batch ON batch.id = event.batch WHERE kind IN (1, 2, 4) AND amount > 0) AS m
+    FULL JOIN (SELECT batch, version, kind, owner, asset, amount FROM entry WHERE kind <> 1 AND owner LIKE 'user:%') AS e
+      ON e.batch = m.batch AND coalesce(e.version, 0) = coalesce(m.version, 0) AND e.kind = m.kind
+        AND e.owner = m.owner AND e.asset = m.asset AND e.amount = m.amount
+    WHERE e.batch IS NULL OR m.batch IS NULL`,
+  /** Whoever an event lists is listed. (What was listed before confirmation stands in no event.) */
+  listed: `SELECT FROM event CROSS JOIN LATERAL json_array_elements_text(rest->'receivers') AS l (user_id)
+    LEFT JOIN receiver ON receiver.batch = event.batch AND receiver.user_id = l.user_id
+    WHERE kind = 3 AND receiver.batch IS NULL`,
   receivers: `SELECT FROM batch
     FULL JOIN (SELECT batch, count(*) AS n FROM receiver GROUP BY batch) AS r ON r.batch = batch.id
     WHERE batch.receivers IS DISTINCT FROM coalesce(r.n, 0)`,

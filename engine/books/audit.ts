@@ -44,7 +44,12 @@ export async function audit({ pool }: BooksContext): Promise<Audit> {
       for (const query of Object.values(mismatchQueries))
         mismatches += await count(connection, query);
       const assets = [...sums].sort(([one], [other]) => (one < other ? -1 : 1));
-      return { assets: assets.map(([asset, sum]) => auditAsset(asset, sum)), mismatches };
+      const quarantined = await count(connection, 'SELECT FROM batch WHERE quarantined');
+      return {
+        assets: assets.map(([asset, sum]) => auditAsset(asset, sum)),
+        mismatches,
+        quarantined: quarantined || undefined,
+      };
     },
     beginSnapshot,
   );

@@ -192,6 +192,8 @@ export interface Audit {
   readonly assets: readonly AuditAsset[];
   /** Accounts whose kept balance differs from their entries, or batches from their packets; 0 when all is well. */
   readonly mismatches: number;
+  /** Batches in quarantine; undefined when there is none. */
+  readonly quarantined?: number | undefined;
 }
 
 export interface Books {

@@ -58,7 +58,10 @@ export function operatorRoutes({ books, pendingEvents }: AppDeps): Route[] {
     answers: { 200: { description: 'The audit.', schema: answers.audit } },
     problems: ['unknown'],
     async handle({ requestId }) {
-      const [{ assets, mismatches }, pending] = await Promise.all([books.audit(), pendingEvents()]);
+      const [{ assets, mismatches, quarantined }, pending] = await Promise.all([
+        books.audit(),
+        pendingEvents(),
+      ]);
       const ok = mismatches === 0 && assets.every(({ difference }) => difference === 0);
       const rows = assets.map(
         ({ asset, issued, users, escrow, inFlight, paidOut, difference }) => ({
@@ -76,6 +79,7 @@ export function operatorRoutes({ books, pendingEvents }: AppDeps): Route[] {
         pendingEvents: pending,
         ok,
         mismatches: mismatches === 0 ? undefined : mismatches,
+        quarantined,
       };
       return page(requestId, body);
     },

@@ -175,6 +175,9 @@ export const audit = z.strictObject({
   mismatches: z.int().min(1).optional().meta({
     description: 'Accounts or batches that differ from their own rows; absent when none.',
   }),
+  quarantined: z.int().min(1).optional().meta({
+    description: 'Batches that wait for a repair by an operator; absent when none.',
+  }),
 });
 export const token = z.strictObject({ token: z.string() });
 export const state = z.strictObject({ status: z.string() });

@@ -36,7 +36,7 @@ test('everything has a default in embedded mode', () => {
     confirmWithinSeconds: 86_400,
     shareThreshold: 20_000,
     journalMemoryWatermark: 0.8,
-    unsettledMegabytesMax: 512,
+    unsettledMegabytesMax: 256,
   });
 });
 
