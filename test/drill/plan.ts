@@ -3,9 +3,18 @@ import { type Dice, diceOf } from './dice.ts';
 
 /**
  * `server`, `worker`, `redis`, `postmaster`: kill -9 of that process. `backend`: kill -9 of one PostgreSQL session or
- * helper, after which the server restarts them all. `pause`: SIGSTOP of a server, and SIGCONT later.
+ * helper, after which the server restarts them all. `pause`: SIGSTOP of a server, and SIGCONT later. `stall`: the same
+ * for the journal's store, so that adds are under way for long; most often a server is killed meanwhile.
  */
-export const strikeKinds = ['server', 'worker', 'redis', 'postmaster', 'backend', 'pause'] as const;
+export const strikeKinds = [
+  'server',
+  'worker',
+  'redis',
+  'postmaster',
+  'backend',
+  'pause',
+  'stall',
+] as const;
 export type StrikeKind = (typeof strikeKinds)[number];
 
 export interface Strike {
@@ -14,7 +23,7 @@ export interface Strike {
   readonly server: number;
   /** After the round's first strike. */
   readonly afterMs: number;
-  /** How long Redis stays away, or the pause lasts. */
+  /** How long Redis stays away, or a pause or stall lasts. */
   readonly awayMs: number;
   /** Kills of the same kind during the recovery: each comes so long after the restart began. */
   readonly again: readonly number[];
@@ -34,7 +43,15 @@ export interface Setting {
   readonly nodes: number;
 }
 
-const weights = { server: 6, worker: 5, redis: 5, postmaster: 4, backend: 3, pause: 3 } as const;
+const weights = {
+  server: 6,
+  worker: 5,
+  redis: 5,
+  postmaster: 4,
+  backend: 3,
+  pause: 3,
+  stall: 5,
+} as const;
 
 /**
  * Draws one round after the other. Two rounds in five strike two or three parts nearly at once; every second strike is
@@ -59,15 +76,27 @@ export function planner(seed: number): (setting: Setting) => Round {
       server: dice.between(0, 1),
       afterMs: i === 0 ? 0 : dice.between(0, 1_500),
       awayMs: awayMs(kind, nodes, dice.between(0, 1_000)),
-      again: kind === 'pause' ? [] : againDelays(dice),
+      again: kind === 'pause' || kind === 'stall' ? [] : againDelays(dice),
     }));
+    const [first] = strikes;
+    if (first?.kind === 'stall' && dice.chance(75)) {
+      const afterMs = Math.round((first.awayMs * dice.between(200, 1_000)) / 1_000);
+      strikes.push({ ...first, kind: 'server', afterMs, awayMs: 0 });
+    }
     return { quietMs: dice.between(300, 2_000), strikes };
   };
 }
 
 /** Per mille of the longest time away. A pause among two nodes often outlasts the leases. */
 function awayMs(kind: StrikeKind, nodes: number, share: number): number {
-  const longest = kind === 'pause' ? (nodes > 1 ? 6_000 : 2_500) : kind === 'redis' ? 1_500 : 0;
+  const longest =
+    kind === 'pause'
+      ? nodes > 1
+        ? 6_000
+        : 2_500
+      : kind === 'redis' || kind === 'stall'
+        ? 1_500
+        : 0;
   return Math.round((longest * share) / 1_000);
 }
 

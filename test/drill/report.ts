@@ -5,10 +5,20 @@ import { median } from '../../bench/support/stats.ts';
 import { table, whole } from '../../bench/support/table.ts';
 import type { DrillResult } from './drill.ts';
 import { findingKinds } from './findings.ts';
-import { strikeKinds } from './plan.ts';
+import { type StrikeKind, strikeKinds } from './plan.ts';
 import type { RoundResult } from './rounds.ts';
 
 const shownFindingsMax = 20;
+
+const strikeNames: Readonly<Record<StrikeKind, string>> = {
+  server: 'kills of a server',
+  worker: 'kills of the settle worker',
+  redis: 'kills of Redis',
+  postmaster: 'kills of PostgreSQL',
+  backend: 'kills of a PostgreSQL session',
+  pause: 'pauses of a server',
+  stall: "stalls of the journal's store",
+};
 
 /** True when nothing was lost, doubled or contradicted, and everything came back. */
 export function holds({ findings, broken }: DrillResult): boolean {
@@ -26,17 +36,16 @@ export function reportOf(result: DrillResult): string {
   const { options, rounds, evidence, findings, ownEnds } = result;
   const { heard, unanswered } = evidence;
   const hits = rounds.flatMap((round) => round.hits);
-  const byKind = strikeKinds.map((kind) => [kind, hits.filter((hit) => hit === kind).length]);
+  const byKind = strikeKinds.map(
+    (kind) => [kind, hits.filter((hit) => hit === kind).length] as const,
+  );
   const recoveries = rounds.flatMap(({ recoveryMs }) => recoveryMs ?? []);
   const claims = heard.filter(({ ask, status }) => ask.action === 'claim' && status < 300);
   const missed = [...unanswered.values()].reduce((sum, count) => sum + count, 0);
   const rows: [string, string][] = [
     ['backend', `${options.backend}, ${options.nodes} server process(es), seed ${options.seed}`],
     ['rounds', whole(rounds.length)],
-    ...byKind.map(([kind, count]): [string, string] => [
-      kind === 'pause' ? 'pauses (SIGSTOP)' : `kills of ${kind}`,
-      String(count),
-    ]),
+    ...byKind.map(([kind, count]): [string, string] => [strikeNames[kind], String(count)]),
     ['of these during recovery', whole(rounds.reduce((sum, round) => sum + round.again, 0))],
     ['ended by itself', whole(ownEnds.length)],
     ['batches', whole(result.batches)],

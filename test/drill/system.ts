@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { descendants } from '../../bench/support/processes.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../engine/embedded/postgres.ts';
 import { stopOrphan } from '../../engine/embedded/orphan.ts';
 import { readPidFile } from '../../engine/embedded/postmaster.ts';
@@ -175,6 +176,8 @@ export class System {
         return (await server?.kill()) ?? false;
       case 'pause':
         return (await server?.pause(awayMs)) ?? false;
+      case 'stall':
+        return this.#stall(awayMs);
       case 'worker':
         return (await this.#worker?.kill()) ?? false;
       case 'redis':
@@ -188,6 +191,19 @@ export class System {
     }
   }
 
+  /** The journal's store stands still: Redis, or every session of PostgreSQL. */
+  async #stall(durationMs: number): Promise<boolean> {
+    const { options } = this;
+    const postmaster = options.backend === 'embedded' ? await this.#postmaster() : undefined;
+    const sessions = postmaster === undefined ? [] : await descendants(postmaster.pid);
+    const stores =
+      options.backend === 'redis' ? [this.#redis?.pid] : sessions.map(({ pid }) => pid);
+    const stopped = stores.filter((pid) => pid !== undefined && signalled(pid, 'SIGSTOP'));
+    await sleep(durationMs);
+    for (const pid of stopped) if (pid !== undefined) signalled(pid, 'SIGCONT');
+    return stopped.length > 0;
+  }
+
   #postmaster(): ReturnType<typeof readPidFile> {
     return readPidFile(join(this.#folder, 'postgres')).catch(() => undefined);
   }
@@ -197,8 +213,7 @@ export class System {
     if (pid === undefined) return false;
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (!command.includes('postgres')) return false;
-    process.kill(pid, 'SIGKILL');
-    return true;
+    return signalled(pid, 'SIGKILL');
   }
 
   /** Starts what does not start by itself; resolves when the struck part's restart has begun. */
@@ -287,5 +302,14 @@ export class System {
     await this.#postgres?.stop();
     await this.#redis?.remove();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** False when it is gone already. */
+function signalled(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
