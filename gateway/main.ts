@@ -8,7 +8,7 @@ import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig, type Config } from '../engine/config.ts';
 import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
-import { drainTimeoutMs } from '../engine/limits.ts';
+import { drainTimeoutMs, startTimeoutMs } from '../engine/limits.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
@@ -157,14 +157,20 @@ async function authOf({ auth, dataDir }: Config): Promise<AuthOptions> {
   return { audience, secret, jwksUrl };
 }
 
+/** A start under way is let finish before everything ends, so that nothing it has started is left behind. */
+async function stopAfterStart(signal: string): Promise<void> {
+  setTimeout(() => process.exit(1), startTimeoutMs).unref();
+  const logger = await starting.catch(() => undefined);
+  logger?.info({ signal }, 'draining');
+  await stop(logger, 0);
+}
+
+const starting = Promise.resolve().then(() => start(loadConfig(process.env, { role: 'gateway' })));
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => void stopAfterStart(signal));
+}
 try {
-  const logger = await start(loadConfig(process.env, { role: 'gateway' }));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      logger.info({ signal }, 'draining');
-      void stop(logger, 0);
-    });
-  }
+  await starting;
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   await stop(undefined, 1);
