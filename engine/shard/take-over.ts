@@ -58,6 +58,11 @@ export async function takeAgain(
 
   const earlier = kept.length === 0 ? [] : await deps.store.earlierOwners(kept, number);
   for (const owner of earlier) await settleOwner(deps, owner);
+  if (kept.length > 0) {
+    // Leftovers were looked for in this run; another one may hold less, or more that their owner added again.
+    const { runId } = await deps.journal.ownership();
+    if (runId !== after.runId) throw new Error('the journal was restarted during the take-over');
+  }
   const sealed = kept.length === 0 || (await deps.store.seal(kept, number, earlier));
   deps.observer.takenOver(kept.length, deps.clock.monotonic() - startedAt);
   if (!sealed) return { number, journalId, runId: after.runId, kept: [], lost: shards };
