@@ -3,13 +3,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
-import { descendants } from '../../bench/support/processes.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../engine/embedded/postgres.ts';
 import { stopOrphan } from '../../engine/embedded/orphan.ts';
-import { readPidFile } from '../../engine/embedded/postmaster.ts';
 import { startRedis, type TestRedis } from '../setup/redis.ts';
 import { freePort, testSecret } from '../setup/server.ts';
+import { DatabaseTarget, signalled } from './database-target.ts';
 import { type Environment, KeptProcess, type OwnEnd } from './kept-process.ts';
 import type { StrikeKind } from './plan.ts';
 
@@ -33,6 +31,7 @@ export class System {
   readonly #redis: TestRedis | undefined;
   /** Of the drill's own; undefined when the server brings its own. */
   readonly #postgres: EmbeddedPostgres | undefined;
+  readonly #database: DatabaseTarget;
   readonly #retired: OwnEnd[] = [];
   #worker: KeptProcess | undefined;
   #workerMode: WorkerMode;
@@ -47,6 +46,7 @@ export class System {
     this.#folder = folder;
     this.#redis = redis;
     this.#postgres = postgres;
+    this.#database = new DatabaseTarget(join(folder, 'postgres'), () => this.databaseUrl());
     this.#workerMode = options.worker;
   }
 
@@ -185,35 +185,20 @@ export class System {
         await this.#redis.kill();
         return true;
       case 'postmaster':
-        return this.#killPostgres((await this.#postmaster())?.pid);
+        return this.#database.killPostmaster();
       case 'backend':
-        return this.#killPostgres(await this.#someSession());
+        return this.#database.killSomeSession();
     }
   }
 
   /** The journal's store stands still: Redis, or every session of PostgreSQL. */
   async #stall(durationMs: number): Promise<boolean> {
-    const { options } = this;
-    const postmaster = options.backend === 'embedded' ? await this.#postmaster() : undefined;
-    const sessions = postmaster === undefined ? [] : await descendants(postmaster.pid);
-    const stores =
-      options.backend === 'redis' ? [this.#redis?.pid] : sessions.map(({ pid }) => pid);
+    const onRedis = this.options.backend === 'redis';
+    const stores = onRedis ? [this.#redis?.pid] : await this.#database.sessions();
     const stopped = stores.filter((pid) => pid !== undefined && signalled(pid, 'SIGSTOP'));
     await sleep(durationMs);
     for (const pid of stopped) if (pid !== undefined) signalled(pid, 'SIGCONT');
     return stopped.length > 0;
-  }
-
-  #postmaster(): ReturnType<typeof readPidFile> {
-    return readPidFile(join(this.#folder, 'postgres')).catch(() => undefined);
-  }
-
-  /** Only what is surely a process of our PostgreSQL: a pid may have been given to somebody else meanwhile. */
-  async #killPostgres(pid: number | undefined): Promise<boolean> {
-    if (pid === undefined) return false;
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (!command.includes('postgres')) return false;
-    return signalled(pid, 'SIGKILL');
   }
 
   /** Starts what does not start by itself; resolves when the struck part's restart has begun. */
@@ -224,44 +209,15 @@ export class System {
     } else if (kind === 'server')
       await this.servers[node % this.servers.length]?.startedAfter(lifeBefore);
     else if (kind === 'worker') await this.#worker?.startedAfter(lifeBefore);
-    else if (kind === 'postmaster') await this.#postmasterOtherThan(lifeBefore);
+    else if (kind === 'postmaster') await this.#database.postmasterOtherThan(lifeBefore);
   }
 
   /** Tells one life of a part from the next: the number of starts, or a pid. */
   async life(kind: StrikeKind, node: number): Promise<number> {
     if (kind === 'server') return this.servers[node % this.servers.length]?.starts ?? 0;
     if (kind === 'worker') return this.#worker?.starts ?? 0;
-    if (kind === 'postmaster') return (await this.#postmaster())?.pid ?? 0;
+    if (kind === 'postmaster') return (await this.#database.postmaster()) ?? 0;
     return 0;
-  }
-
-  async #postmasterOtherThan(pid: number): Promise<void> {
-    const until = performance.now() + 30_000;
-    while (performance.now() < until) {
-      const now = (await this.#postmaster())?.pid;
-      if (now !== undefined && now !== pid) return;
-      await sleep(pollMs);
-    }
-  }
-
-  /** Any process of PostgreSQL but its first one. */
-  async #someSession(): Promise<number | undefined> {
-    const client = new Client({
-      connectionString: await this.databaseUrl(),
-      connectionTimeoutMillis: 1_000,
-    });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      const { rows } = await client.query<{ pid: number }>(
-        'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() ORDER BY random() LIMIT 1',
-      );
-      return rows[0]?.pid;
-    } catch {
-      return undefined;
-    } finally {
-      await client.end().catch(() => undefined);
-    }
   }
 
   /** Drains the servers and starts them with the settle worker elsewhere. @returns their exit codes */
@@ -302,14 +258,5 @@ export class System {
     await this.#postgres?.stop();
     await this.#redis?.remove();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-/** False when it is gone already. */
-function signalled(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
   }
 }
