@@ -5,6 +5,9 @@ import { auditIntervalMs, purgeIntervalMs } from '../engine/limits.ts';
 import type { Journal } from '../engine/ports/journal.ts';
 import type { Observer } from '../engine/ports/observer.ts';
 
+/** Periodic work rests this many times as long as it took. */
+const restFactor = 30;
+
 export interface HousekeepingDeps {
   readonly books: Books;
   readonly journal: Journal;
@@ -68,7 +71,10 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
   };
 }
 
-/** Runs `work` again `intervalMs` after it ended; an error is logged and changes nothing. */
+/**
+ * Runs `work` again `intervalMs` after it ended, or later: slow work, such as the audit of a large ledger, takes a
+ * small part of the time only. An error is logged and changes nothing.
+ */
 function repeat(
   work: () => Promise<void>,
   intervalMs: number,
@@ -76,16 +82,17 @@ function repeat(
 ): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout;
-  const next = () => {
+  const next = (delayMs: number) => {
     timer = setTimeout(() => {
+      const startedAt = performance.now();
       running = work()
         .catch((error: unknown) =>
           observer.log('warn', 'housekeeping failed', { error: String(error) }),
         )
-        .then(next);
-    }, intervalMs);
+        .then(() => next(Math.max(intervalMs, restFactor * (performance.now() - startedAt))));
+    }, delayMs);
   };
-  next();
+  next(intervalMs);
   return async () => {
     clearTimeout(timer);
     await running;

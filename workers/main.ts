@@ -10,6 +10,7 @@ import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig } from '../engine/config.ts';
 import { assert } from '../engine/core/assert.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
+import { drainTimeoutMs } from '../engine/limits.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import type { FromThread, ToThread, WorkerData } from '../engine/threads/protocol.ts';
@@ -80,6 +81,8 @@ async function runAsProcess(): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
+    // An audit of a large ledger under way is not waited for.
+    setTimeout(() => process.exit(0), drainTimeoutMs).unref();
     server.close();
     void workers.close().finally(() => process.exit(0));
   };
