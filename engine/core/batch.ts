@@ -107,6 +107,8 @@ function decideClaim(state: BatchState, command: ClaimCommand, inputs: Inputs): 
     if (known !== undefined) {
       if (known.digest !== tag.digest) return refuse('idempotency_key_reused');
       const { packet, position, opened } = known;
+      // The open flag is no part of what must be the same: it opens a packet that was claimed without it.
+      if (command.open && !opened) return repeatClaim(state, packet, true, inputs);
       return { event: undefined, result: { code: 'replayed', packet, position, opened } };
     }
   }

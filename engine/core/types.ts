@@ -34,7 +34,7 @@ export interface BatchParams {
 /** A client's `Idempotency-Key` with a digest of what it asked for, kept inside the claim's event. */
 export interface IdempotencyTag {
   readonly key: string;
-  /** Digest of the request body and flags; another digest under the same key is a misuse. */
+  /** Digest of the request body; another digest under the same key is a misuse. */
   readonly digest: string;
 }
 

@@ -76,17 +76,16 @@ function openAnswer(requestId: string, outcome: OpenOutcome): Response {
   }
 }
 
-/** Digests of the two requests without a link key, the usual ones. */
-const bareDigest = { open: digestOf({ open: true }), closed: digestOf({ open: false }) };
+/** Digest of a request without a link key, the usual one. */
+const bareDigest = digestOf({});
 
+/** The key belongs to the body alone: the same key with `?open=true` later opens what was claimed. */
 function tagOfClaim(
   key: string | undefined,
   linkKey: string | undefined,
-  open: boolean,
 ): IdempotencyTag | undefined {
   if (key === undefined) return undefined;
-  if (linkKey !== undefined) return { key, digest: digestOf({ open, key: linkKey }) };
-  return { key, digest: open ? bareDigest.open : bareDigest.closed };
+  return { key, digest: linkKey === undefined ? bareDigest : digestOf({ key: linkKey }) };
 }
 
 /** Claim and open of one batch. */
@@ -128,7 +127,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
         receiverId: caller.userId,
         linkKey: body.key,
         open,
-        tag: tagOfClaim(idempotencyKey, body.key, open),
+        tag: tagOfClaim(idempotencyKey, body.key),
       });
       return claimAnswer(requestId, outcome);
     },
