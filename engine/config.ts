@@ -15,7 +15,7 @@ export type LogLevel = (typeof logLevels)[number];
 /** Everything an operator can set. `undefined` means: not given. */
 export type Config = {
   readonly role: Role;
-  /** PORT; 0 lets the system choose, see withListeningPort(). */
+  /** PORT. */
   readonly port: number;
   /** HOST the HTTP server binds to. */
   readonly host: string;
@@ -39,6 +39,8 @@ export type Config = {
   readonly devLogin: boolean;
   /** NODE_ID and NODE_URL: this process among others on the same database, and where they reach it. */
   readonly node: { readonly id: string; readonly url: string };
+  /** DRAIN_GRACE_MS: how long the port stays open with readyz 503 before the drain goes on. */
+  readonly drainGraceMs: number;
   /** THREADS that host shards. */
   readonly threads: number;
   /** WORKERS: whether this process settles as well. */
@@ -58,6 +60,8 @@ export type Config = {
 
 const portMax = 65_535;
 const threadsMax = 256;
+const drainGraceMsDefault = 1_000;
+const drainGraceMsMax = 300_000;
 const secretBytesMin = 32;
 const confirmWithinSecondsDefault = 86_400;
 const confirmWithinSecondsMax = 30 * 86_400;
@@ -89,7 +93,7 @@ export function loadConfig(
       'is missing: a worker of its own needs it, the embedded database belongs to `npm start`',
     );
   }
-  const port = read.integer('PORT', { min: 0, max: portMax }) ?? 8_080;
+  const port = read.integer('PORT', { min: 1, max: portMax }) ?? 8_080;
   const metricsPort = read.integer('METRICS_PORT', { min: 1, max: portMax });
   if (metricsPort !== undefined && metricsPort === port) {
     throw read.error('METRICS_PORT', 'must differ from PORT; leave it out to share that');
@@ -111,6 +115,8 @@ export function loadConfig(
         read.url('NODE_URL', ['http:', 'https:'])?.replace(/\/+$/, '') ??
         `http://${hostname()}:${port}`,
     },
+    drainGraceMs:
+      read.integer('DRAIN_GRACE_MS', { min: 0, max: drainGraceMsMax }) ?? drainGraceMsDefault,
     threads: read.integer('THREADS', { min: 1, max: threadsMax }) ?? defaultThreads(cores),
     workers: read.oneOf('WORKERS', ['inline', 'none'] as const) ?? 'inline',
     logLevel: read.oneOf('LOG_LEVEL', logLevels) ?? 'info',
@@ -127,12 +133,6 @@ export function loadConfig(
       read.integer('UNSETTLED_MEGABYTES_MAX', { min: 1, max: unsettledMegabytesMaxMax }) ??
       unsettledBytesMax / mebibyte,
   };
-}
-
-/** With PORT=0: the same configuration with the port that the system chose. */
-export function withListeningPort(config: Config, port: number): Config {
-  const publicUrlNow = config.publicUrl === localUrl(0) ? localUrl(port) : config.publicUrl;
-  return { ...config, port, publicUrl: publicUrlNow };
 }
 
 function readAuth(

@@ -37,9 +37,10 @@ export const settledPollMs = 10;
 export const acknowledgedPruneMs = 1_000;
 export const respawnDelayMsMin = 100;
 export const respawnDelayMsMax = 5_000;
-export const drainTimeoutMs = 20_000;
+/** What each part of the way down may take: requests in flight, shard threads, workers. */
+export const drainTimeoutMs = 15_000;
 /** A process that is told to end while it starts, or that cannot drain, ends after this at the latest. */
-export const startTimeoutMs = 45_000;
+export const stopTimeoutMs = 75_000;
 export const verifiedTokensMax = 100_000;
 
 // Engine
@@ -76,6 +77,10 @@ export const giveUpTimeoutMs = 5_000;
 // Settle
 export const settleJobsMax = 64;
 export const settleEventsMax = 20_000;
+/** Payload bytes of one transaction; audience events are few and large. */
+export const settleBytesMax = 4_000_000;
+/** Receivers inserted by one statement. */
+export const receiverRowsMax = 20_000;
 export const settleConcurrency = 32;
 /** How long a job that failed keeps its place among the concurrent ones; bounds the retries of a long outage. */
 export const settlePauseMs = 1_000;
@@ -102,3 +107,8 @@ assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before client
 assert(settledWaitMs < requestTimeoutMs, 'a read is answered before clients give up');
 assert(3 * leaseBeatMs <= leaseTtlMs, 'a lease survives a missed heartbeat or two');
 assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
+assert(
+  3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
+  'all parts of the way down have their time',
+);
+assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');

@@ -19,6 +19,7 @@ import { operatorRoutes } from './routes/operator.ts';
 import { receiveRoutes } from './routes/receive.ts';
 import { recordRoutes } from './routes/records.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
+import { loggable } from './log-error.ts';
 
 export type { AppDeps, AppOptions, Lifecycle, Log } from './deps.ts';
 export type GatewayApp = Hono<GatewayEnv>;
@@ -74,7 +75,7 @@ function build(
   });
   app.onError((error, c) => {
     const requestId = pipeline.requestId(c);
-    deps.log.error({ requestId, err: error }, 'a request failed outside its route');
+    deps.log.error({ requestId, ...loggable(error) }, 'a request failed outside its route');
     return problem(requestId, 'internal');
   });
   return app;

@@ -2,6 +2,7 @@
 import { requestTimeoutMs } from '../engine/limits.ts';
 import type { Log } from './deps.ts';
 import { problem } from './problems.ts';
+import { loggable } from './log-error.ts';
 
 /** The answer, or 503 `unknown` after limits.requestTimeoutMs; what becomes of the work later is nobody's answer. */
 export function inTime(
@@ -23,7 +24,8 @@ export function inTime(
       },
       (error: Error) => {
         clearTimeout(timer);
-        if (late) log.error({ requestId, err: error }, 'a request failed after its deadline');
+        if (late)
+          log.error({ requestId, ...loggable(error) }, 'a request failed after its deadline');
         else reject(error);
       },
     );

@@ -33,14 +33,13 @@ export function forwarderTo(engine: Nodes): Forwarder {
     forward(c, requestId, { batchId, userId }, body) {
       const url = engine.holderUrl(batchId);
       if (url === undefined || header(c, forwardedHeader) !== undefined) return undefined;
-      return ask(c, url, requestId, body).then(
-        (answer) => {
+      return ask(c, url, requestId, body)
+        .then((answer) => {
           const told = answer.headers.get(toldHeader);
           if (told !== null) engine.noteForwarded(told, userId, batchId);
           return relay(answer, requestId);
-        },
-        () => problem(requestId, 'unknown', { retryAfterSeconds: 1 }),
-      );
+        })
+        .catch(() => problem(requestId, 'unknown', { retryAfterSeconds: 1 }));
     },
     mark(c, response, batchId) {
       if (header(c, forwardedHeader) === undefined) return response;

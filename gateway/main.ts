@@ -8,7 +8,7 @@ import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig, type Config } from '../engine/config.ts';
 import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
-import { drainTimeoutMs, startTimeoutMs } from '../engine/limits.ts';
+import { drainTimeoutMs, stopTimeoutMs } from '../engine/limits.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
@@ -36,6 +36,7 @@ async function stop(logger: Logger | undefined, exitCode: number): Promise<void>
       logger?.error({ what: closer.what, error: String(error) }, 'could not be closed');
     }
   }
+  logger?.info('stopped');
   process.exit(exitCode);
 }
 
@@ -123,7 +124,8 @@ async function start(config: Config): Promise<Logger> {
     });
     closers.push({ what: 'metrics server', close: () => metricsServer.drain() });
   }
-  const server = await startServer(createApp(deps), { host, port, lifecycle });
+  const graceMs = config.drainGraceMs;
+  const server = await startServer(createApp(deps), { host, port, lifecycle, graceMs });
   closers.push({ what: 'HTTP server', close: () => server.drain() });
   logger.info({ url: config.publicUrl, port: server.port }, 'serving');
   return logger;
@@ -158,20 +160,40 @@ async function authOf({ auth, dataDir }: Config): Promise<AuthOptions> {
 }
 
 /** A start under way is let finish before everything ends, so that nothing it has started is left behind. */
-async function stopAfterStart(signal: string): Promise<void> {
-  setTimeout(() => process.exit(1), startTimeoutMs).unref();
+async function stopAfterStart(signal: string, graceMs: number): Promise<void> {
+  setTimeout(() => process.exit(1), graceMs + stopTimeoutMs).unref();
   const logger = await starting.catch(() => undefined);
   logger?.info({ signal }, 'draining');
   await stop(logger, 0);
 }
 
-const starting = Promise.resolve().then(() => start(loadConfig(process.env, { role: 'gateway' })));
+/** One line for the operator; a database that does not answer is named by its variable. */
+function startFailure(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const isConnection = ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', '28P01', '3D000'].includes(
+    String(code),
+  );
+  return isConnection && !message.includes('_URL') ? `DATABASE_URL: ${message}` : message;
+}
+
+const config = loadOrExit();
+const starting = start(config);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => void stopAfterStart(signal));
+  process.on(signal, () => void stopAfterStart(signal, config.drainGraceMs));
 }
 try {
   await starting;
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${startFailure(error)}\n`);
   await stop(undefined, 1);
+}
+
+function loadOrExit(): Config {
+  try {
+    return loadConfig(process.env, { role: 'gateway' });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
 }

@@ -14,6 +14,7 @@ import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
 import type { Route } from './route.ts';
 import { bounded, checkBody, checkQuery } from './validate.ts';
+import { loggable } from './log-error.ts';
 
 export interface Pipeline {
   readonly auth: Authenticator;
@@ -63,7 +64,7 @@ function failed(
   if (clientGone(c)) return new Response(null, { status: 499 });
   const passing = isPassing(error);
   log.error(
-    { requestId, method: spec.method, route: spec.path, err: error },
+    { requestId, method: spec.method, route: spec.path, ...loggable(error) },
     passing ? 'a passing fault' : 'a request failed',
   );
   return passing

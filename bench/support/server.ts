@@ -1,4 +1,6 @@
 /** A gateway of this project in a process of its own, for demo, benchmarks and system-call traces. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -48,7 +50,7 @@ const stopMs = 60_000;
 const outputMax = 8_000;
 
 /**
- * Starts `node gateway/main.ts` on a port that the system chooses and resolves when /readyz says so.
+ * Starts `node gateway/main.ts` on a free port and resolves when /readyz says so.
  *
  * @throws Error with the child's error output when it ends or does not get ready
  */
@@ -56,7 +58,13 @@ export async function startServer({ env, cleanup }: ServerOptions): Promise<Serv
   const child = spawn(process.execPath, [join(projectRoot, 'gateway', 'main.ts')], {
     cwd: projectRoot,
     // The port is read from the log, so that line must not be filtered out.
-    env: { ...process.env, ...env, PORT: '0', LOG_LEVEL: 'info' },
+    env: {
+      ...process.env,
+      ...env,
+      PORT: String(await freePort()),
+      DRAIN_GRACE_MS: '0',
+      LOG_LEVEL: 'info',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own session: Ctrl-C is for us, who then end it in order.
     detached: true,
@@ -89,6 +97,17 @@ export async function startServer({ env, cleanup }: ServerOptions): Promise<Serv
     throw new Error(`the server did not start: ${ready}\n${output.text()}`);
   }
   return { ...server, url: address.url };
+}
+
+/** A port that is free right now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
 }
 
 interface End {

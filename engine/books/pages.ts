@@ -18,6 +18,7 @@ export interface StatusRow {
 }
 
 interface PageRow extends StatusRow {
+  readonly quarantined: boolean;
   readonly created_at: number;
   readonly expires_at: number | null;
   readonly mode: Mode;
@@ -45,12 +46,12 @@ async function selectPage(
   batchId: string,
   callerId: string,
   linkKey: string | undefined,
-): Promise<PageRow | 'batch_not_found' | 'forbidden'> {
+): Promise<PageRow | 'batch_not_found' | 'forbidden' | 'quarantined'> {
   if (!isBatchId(batchId)) return 'batch_not_found';
   const { rows } = await connection.query<PageRow>({
     name: 'batch-page',
     text: `SELECT created_at, confirmed_at, expires_at, expired_at, mode, count, claimed, opened, total, each, asset,
-        greeting, sender, link_key, opened_amount, refunded_amount, best_packet,
+        greeting, sender, link_key, opened_amount, refunded_amount, best_packet, quarantined,
         sender = $2
           OR EXISTS (SELECT FROM receiver WHERE receiver.batch = $1 AND user_id = $2)
           OR EXISTS (SELECT FROM packet WHERE packet.receiver = $2 AND packet.batch = $1) AS related
@@ -59,7 +60,8 @@ async function selectPage(
   });
   const [row] = rows;
   if (row === undefined) return 'batch_not_found';
-  return row.related || isKey(row.link_key, linkKey) ? row : 'forbidden';
+  if (!row.related && !isKey(row.link_key, linkKey)) return 'forbidden';
+  return row.quarantined ? 'quarantined' : row;
 }
 
 function isKey(expected: string, given: string | undefined): boolean {

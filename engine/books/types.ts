@@ -107,8 +107,8 @@ export interface BatchPage {
 }
 export type BatchPageResult =
   | { readonly code: 'page'; readonly page: BatchPage }
-  /** `forbidden`: not sender, listed receiver, packet holder, nor in possession of the link's key. */
-  | { readonly code: 'batch_not_found' | 'forbidden' };
+  /** `quarantined`: what is stored is not all that was told; an operator has to repair it. `forbidden`: not sender, listed receiver, packet holder, nor in possession of the link's key. */
+  | { readonly code: 'batch_not_found' | 'forbidden' | 'quarantined' };
 
 export interface ClaimItem {
   readonly packetId: string;
@@ -126,7 +126,7 @@ export interface Page<T> {
 }
 export type ClaimsPageResult =
   | ({ readonly code: 'page' } & Page<ClaimItem>)
-  | { readonly code: 'batch_not_found' | 'forbidden' | 'bad_cursor' };
+  | { readonly code: 'batch_not_found' | 'forbidden' | 'quarantined' | 'bad_cursor' };
 
 export interface AccountView {
   readonly asset: string;

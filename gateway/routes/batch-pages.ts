@@ -52,15 +52,28 @@ function read({ books, engine }: AppDeps): Route {
     pathRefusal,
     query: { k: fields.linkKey, after: fields.after },
     answers: { 200: { description: 'The batch.', schema: answers.batchPage } },
-    problems: ['batch_not_found', 'forbidden', 'not_settled_yet', 'unknown'],
+    problems: ['batch_not_found', 'forbidden', 'quarantined', 'not_settled_yet', 'unknown'],
     async handle({ caller, requestId, path, query }) {
       const wait = await unsettled(engine, requestId, { batchId: path.id, after: query.after });
       if (wait !== undefined) return wait;
       const result = await books.batchPage(path.id, caller.userId, keyOf(query.k));
       if (result.code === 'page') return page(requestId, pageBody(result.page));
-      return problem(requestId, result.code);
+      return refusal(requestId, result.code);
     },
   });
+}
+
+function refusal(
+  requestId: string,
+  code: 'batch_not_found' | 'forbidden' | 'quarantined',
+): Response {
+  if (code === 'forbidden') {
+    return problem(requestId, code, {
+      detail:
+        'Only the sender, listed receivers, packet holders and who has the key of the link may see this.',
+    });
+  }
+  return problem(requestId, code, code === 'quarantined' ? { retryAfterSeconds: 60 } : undefined);
 }
 
 function claimItem(item: ClaimItem): object {
@@ -92,7 +105,7 @@ function claims({ books, engine }: AppDeps): Route {
       k: fields.linkKey,
     },
     answers: { 200: { description: 'One page.', schema: answers.claimsPage } },
-    problems: ['batch_not_found', 'forbidden', 'not_settled_yet', 'unknown'],
+    problems: ['batch_not_found', 'forbidden', 'quarantined', 'not_settled_yet', 'unknown'],
     async handle({ caller, requestId, path, query }) {
       const wait = await unsettled(engine, requestId, { batchId: path.id, after: query.after });
       if (wait !== undefined) return wait;
@@ -110,7 +123,8 @@ function claims({ books, engine }: AppDeps): Route {
           return invalidField(requestId, 'cursor', 'is not a cursor');
         case 'batch_not_found':
         case 'forbidden':
-          return problem(requestId, result.code);
+        case 'quarantined':
+          return refusal(requestId, result.code);
         default:
           return assertNever(result);
       }

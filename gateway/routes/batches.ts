@@ -4,6 +4,7 @@ import type { AppDeps } from '../deps.ts';
 import { answerText, assertNever, isoTime } from '../http.ts';
 import { createOnce, tagOf } from '../idempotency.ts';
 import { problem } from '../problems.ts';
+import { unsettled } from './settled.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
@@ -91,7 +92,7 @@ function create({ books, randomBytes, options }: AppDeps): Route {
   });
 }
 
-function confirm({ books, options }: AppDeps): Route {
+function confirm({ books, engine, options }: AppDeps): Route {
   return route({
     method: 'POST',
     path: '/v1/batches/:id/confirm',
@@ -109,10 +110,17 @@ function confirm({ books, options }: AppDeps): Route {
       'not_sender',
       'insufficient_funds',
       'confirmation_expired',
+      'not_settled_yet',
       'unknown',
     ],
     async handle({ caller, requestId, path }) {
-      const result = await books.confirm(path.id, caller.userId);
+      let result = await books.confirm(path.id, caller.userId);
+      if (result.code === 'insufficient_funds') {
+        // What the sender was told to have received may still be on its way into the account.
+        const wait = await unsettled(engine, requestId, { userId: caller.userId });
+        if (wait !== undefined) return wait;
+        result = await books.confirm(path.id, caller.userId);
+      }
       switch (result.code) {
         case 'confirmed': {
           const { batch } = result;

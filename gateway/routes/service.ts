@@ -5,6 +5,7 @@ import { page } from '../http.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
+import { loggable } from '../log-error.ts';
 
 const tag = 'Service';
 
@@ -90,7 +91,7 @@ export function metricsRoute(
       try {
         threads = await threadMetrics();
       } catch (error) {
-        log.error({ requestId, err: error }, 'the threads gave no metrics');
+        log.error({ requestId, ...loggable(error) }, 'the threads gave no metrics');
       }
       const headers = {
         'content-type': metrics.contentType,

@@ -63,6 +63,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     AUTH_SECRET: testSecret,
     DEV_LOGIN: 'true',
     LOG_LEVEL: 'warn',
+    DRAIN_GRACE_MS: '0',
     ...env,
     PORT: port,
     HOST: '127.0.0.1',

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
-import { ConfigError, loadConfig, withListeningPort } from '../../engine/config.ts';
+import { ConfigError, loadConfig } from '../../engine/config.ts';
 
 const gateway = { role: 'gateway', cores: 4 } as const;
 const production = {
@@ -26,6 +26,7 @@ test('everything has a default in embedded mode', () => {
     dataDir: `${process.cwd()}/data`,
     databaseUrl: undefined,
     redis: undefined,
+    drainGraceMs: 1_000,
     node: { id: `${hostname()}:8080`, url: `http://${hostname()}:8080` },
     auth: { secret: undefined, jwksUrl: undefined, audience: 'hongbao' },
     devLogin: true,
@@ -55,6 +56,7 @@ test('every variable is taken', () => {
       DEV_LOGIN: 'true',
       NODE_ID: 'one',
       NODE_URL: 'http://10.0.0.1:9000/',
+      DRAIN_GRACE_MS: '0',
       THREADS: '7',
       WORKERS: 'none',
       LOG_LEVEL: 'debug',
@@ -85,6 +87,7 @@ test('every variable is taken', () => {
     },
     devLogin: true,
     node: { id: 'one', url: 'http://10.0.0.1:9000' },
+    drainGraceMs: 0,
     threads: 7,
     workers: 'none',
     logLevel: 'debug',
@@ -98,6 +101,7 @@ test('every variable is taken', () => {
 
 test.each([
   ['PORT', '65536'],
+  ['PORT', '0'],
   ['PORT', '-1'],
   ['PORT', '80 80'],
   ['PORT', '1e3'],
@@ -165,12 +169,4 @@ test('an empty value is a value not given', () => {
 test('one core is left for the gateway, and there is always one thread', () => {
   const threads = (cores: number) => loadConfig({}, { role: 'gateway', cores }).threads;
   expect([1, 2, 8, 1_000].map(threads)).toEqual([1, 1, 7, 256]);
-});
-
-test('a port chosen by the system stands in links, unless PUBLIC_URL was given', () => {
-  const chosen = withListeningPort(loadConfig({ PORT: '0' }, gateway), 5_000);
-  expect([chosen.port, chosen.publicUrl]).toEqual([5_000, 'http://localhost:5000']);
-  const PUBLIC_URL = 'https://gifts.example';
-  const given = withListeningPort(loadConfig({ PORT: '0', PUBLIC_URL }, gateway), 5_000);
-  expect(given.publicUrl).toBe(PUBLIC_URL);
 });
