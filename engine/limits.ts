@@ -107,6 +107,7 @@ assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before client
 assert(settledWaitMs < requestTimeoutMs, 'a read is answered before clients give up');
 assert(3 * leaseBeatMs <= leaseTtlMs, 'a lease survives a missed heartbeat or two');
 assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
+assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');
 assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
   'all parts of the way down have their time',

@@ -1,6 +1,7 @@
 /** Statements on `packet` and `receiver`. The unique indexes guard E11's third condition and the claims' keys. */
 import type { AudienceEvent, OpenedEvent } from '../core/types.ts';
 import { booleans, integers, texts, unnested } from './arrays.ts';
+import { receiverRowsMax } from '../limits.ts';
 import { channels } from './events.ts';
 import type { NewPacket } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
@@ -89,7 +90,7 @@ function openKeys(opens: readonly OpenedEvent[]): string[] {
   ];
 }
 
-/** Lists receivers and counts the new ones on their batches. (E8) */
+/** Lists receivers and counts the new ones on their batches, some thousands by one statement. (E8) */
 export async function insertReceivers(
   connection: Connection,
   audiences: readonly Pick<AudienceEvent, 'batchId' | 'channel' | 'receivers'>[],
@@ -97,7 +98,20 @@ export async function insertReceivers(
   const rows = audiences.flatMap(({ batchId, channel, receivers }) =>
     receivers.map((receiver) => ({ batchId, channel: channels[channel], receiver })),
   );
-  if (rows.length === 0) return;
+  for (let i = 0; i < rows.length; i += receiverRowsMax)
+    await insertReceiverRows(connection, rows.slice(i, i + receiverRowsMax));
+}
+
+interface ReceiverRow {
+  readonly batchId: string;
+  readonly channel: number;
+  readonly receiver: string;
+}
+
+async function insertReceiverRows(
+  connection: Connection,
+  rows: readonly ReceiverRow[],
+): Promise<void> {
   await connection.query(
     `WITH added AS (
        INSERT INTO receiver (batch, channel, user_id)

@@ -31,3 +31,10 @@ export function isRollback(error: unknown): boolean {
 export function isFollowUp(error: unknown): boolean {
   return sqlState(error) === '25P02';
 }
+
+const timeouts = new Set(['57014', '55P03', '25P03']);
+
+/** A statement, a lock or a pause inside the transaction took too long; a smaller transaction may do. */
+export function isTimeout(error: unknown): boolean {
+  return timeouts.has(sqlState(error) ?? '');
+}

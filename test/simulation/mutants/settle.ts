@@ -11,8 +11,8 @@ export const settleMutants: readonly Mutant[] = [
     edits: [
       {
         file: settle,
-        find: 'nextPayloads(deps, number, owner.settled, wanted)',
-        replace: 'nextPayloads(deps, number, Math.max(owner.settled, wanted - 1), wanted)',
+        find: 'nextPayloads(deps, number, owner.settled, wanted, ',
+        replace: 'nextPayloads(deps, number, Math.max(owner.settled, wanted - 1), wanted, ',
       },
     ],
   },
@@ -22,21 +22,21 @@ export const settleMutants: readonly Mutant[] = [
     edits: [
       {
         file: settle,
-        find: '    const step = await deps.store.withOwner(number, (owner) =>\n      settleStep(deps, number, owner, wanted),\n    );',
+        find: '    const step = await size.bounding(() =>\n      deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted, size)),\n    );',
         replace: `    const [seen] = await deps.store.progress([number]);
-    const found = await nextPayloads(deps, number, seen?.settled ?? 0, wanted);
-    const step = await deps.store.withOwner(number, (owner) =>
-      settleStep(deps, number, owner, wanted, found),
+    const found = await nextPayloads(deps, number, seen?.settled ?? 0, wanted, size.jobsMax);
+    const step = await size.bounding(() =>
+      deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted, size, found)),
     );`,
       },
       {
         file: settle,
-        find: '  wanted: number,\n): Promise<Step> {',
-        replace: '  wanted: number,\n  found: Payload[],\n): Promise<Step> {',
+        find: '  size: TransactionSize,\n): Promise<Step> {',
+        replace: '  size: TransactionSize,\n  found: Payload[],\n): Promise<Step> {',
       },
       {
         file: settle,
-        find: 'const payloads = await nextPayloads(deps, number, owner.settled, wanted);',
+        find: 'const payloads = await nextPayloads(deps, number, owner.settled, wanted, size.jobsMax);',
         replace: 'const payloads = found.filter((payload) => payload.seq > owner.settled);',
       },
     ],
@@ -63,9 +63,9 @@ export const settleMutants: readonly Mutant[] = [
       },
       {
         file: settle,
-        find: 'nextPayloads(deps, number, owner.settled, wanted)',
+        find: 'nextPayloads(deps, number, owner.settled, wanted, ',
         replace:
-          'nextPayloads(deps, number, wanted > 0 ? Math.min(owner.settled, wanted - 1) : owner.settled, wanted)',
+          'nextPayloads(deps, number, wanted > 0 ? Math.min(owner.settled, wanted - 1) : owner.settled, wanted, ',
       },
       {
         file: settle,
