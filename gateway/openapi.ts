@@ -125,7 +125,9 @@ const components: Json = {
       name: 'Idempotency-Key',
       in: 'header',
       required: false,
-      description: 'Same key and body: the same answer. Per user, kept at least 24 h.',
+      description:
+        'Same key and body: the same answer. Per user, kept at least 24 h. On claims it belongs to the batch and ' +
+        'to the claim that it created, for as long as the batch is kept; ?open=true with it later opens that packet.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$' },
     },
   },

@@ -44,7 +44,7 @@ export async function bindJournal(store: Store, journal: Journal): Promise<void>
   }
   throw new Error(
     standing === undefined
-      ? `the journal is empty, but the database was used with journal ${id}: acknowledged events may be missing`
-      : `the journal is ${standing}, but the database belongs to journal ${id}: REDIS_URL or DATABASE_URL is wrong`,
+      ? `REDIS_URL: the journal there is empty, but the database was used with journal ${id}; if that one is lost for good, see "npm run adopt-journal" in the README`
+      : `REDIS_URL: the journal there is ${standing}, but the database belongs to journal ${id}; to move to it on purpose, see "npm run adopt-journal" in the README`,
   );
 }

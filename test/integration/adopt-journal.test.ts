@@ -40,7 +40,7 @@ it(
     expect((await adopt(second, '--from', first.url)).output).toContain('is running');
     expect(await server.end('SIGTERM')).toBe(0);
     await expect(startServer(env(second))).rejects.toThrow(
-      /the journal is empty, but the database was used with/,
+      /the journal there is empty, but the database was used with/,
     );
     const bare = await adopt(second);
     expect(bare).toMatchObject({ code: 1, output: expect.stringContaining('--lost ') as string });
