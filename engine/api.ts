@@ -23,6 +23,7 @@ export interface PacketView {
   readonly position: string;
 }
 
+/** A receiver asks for a packet of a batch. (E11, ¶136–143) */
 export interface ClaimRequest {
   readonly batchId: string;
   readonly receiverId: string;
@@ -52,6 +53,7 @@ export type ClaimOutcome =
     }
   | Unavailable;
 
+/** A receiver opens a packet that was claimed before. (E13, ¶148–155) */
 export interface OpenRequest {
   readonly batchId: string;
   readonly receiverId: string;
@@ -65,6 +67,7 @@ export type OpenOutcome =
   | { readonly code: 'batch_not_found' | 'not_active' | 'not_claimed' | 'expired' }
   | Unavailable;
 
+/** The sender adds to the link association of a confirmed batch. (E8, ¶121–127) */
 export interface AudienceRequest {
   readonly batchId: string;
   readonly senderId: string;
@@ -85,6 +88,7 @@ export type AudienceOutcome =
   | { readonly code: 'batch_not_found' | 'not_active' | 'not_sender' | 'expired' | 'audience_full' }
   | Unavailable;
 
+/** What readiness and the metrics say of this process. */
 export interface EngineStatus {
   /** Every shard is served here or by another live node, and the journal answers. */
   readonly ready: boolean;
@@ -92,11 +96,23 @@ export interface EngineStatus {
   readonly reason: string | undefined;
 }
 
+/** How a wait for settled events ended. (DESIGN "Reads") */
 export type CaughtUp = 'settled' | 'timeout' | 'unknown_position';
 
+/** The actor engine of this process, as the gateway uses it. */
 export interface Engine {
+  /**
+   * Claims a packet, and opens it in the same step if asked to; a repeat gives the same packet, never a second one.
+   * Resolves only once the events behind the answer are durable and the shard is still ours, or with
+   * `unknown`/`overloaded`/`quarantined`; never rejects for business reasons. Amounts in minor units. (E11–E15)
+   */
   claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  /**
+   * Opens the named packet, else the caller's oldest unopened one, else shows the last opened. Same rules as `claim`.
+   * The k-th open of a batch takes the k-th draw. (E13–E15)
+   */
   open(request: OpenRequest): Promise<OpenOutcome>;
+  /** Adds receivers, or opens the batch to anyone with the link's key. Same rules as `claim`. (E8) */
   extendAudience(request: AudienceRequest): Promise<AudienceOutcome>;
   /**
    * Waits until all that this node acknowledged about the user or batch is settled, and the position `after`
