@@ -2,11 +2,13 @@
  * What this node has told clients and Postgres does not show yet, and the wait until it does (DESIGN "Reads").
  * Guards invariant 3 on the reading side: a page never contradicts an answer given before by the same node.
  */
-import { acknowledgedPruneMs, settledPollMs, settledWaitMs } from '../limits.ts';
+import { acknowledgedPruneMs } from '../limits.ts';
 import { jobId, parseJobId } from '../ports/journal.ts';
 import type { Store } from '../ports/store.ts';
-import { sleep, type Clock } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { CaughtUp } from '../api.ts';
+import type { Outcome } from '../shard/request.ts';
+import { SettledWaits, type Need } from './settled-waits.ts';
 
 interface OwnerRecord {
   settled: number;
@@ -16,25 +18,20 @@ interface OwnerRecord {
   readonly batches: Map<string, number>;
 }
 
-interface Need {
-  readonly number: number;
-  readonly seq: number;
-  /** The number came from a client and may not exist. */
-  readonly foreign: boolean;
-}
-
 export class Acknowledged {
   readonly #store: Pick<Store, 'progress'>;
   readonly #clock: Clock;
   readonly #owners = new Map<number, OwnerRecord>();
+  readonly #waits: SettledWaits;
   #pruning = false;
 
   constructor(store: Pick<Store, 'progress'>, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
+    this.#waits = new SettledWaits((numbers) => this.#refresh(numbers), clock);
   }
 
-  /** A client was told of events up to this job, about this batch and user. */
+  /** A client was told of events up to this job, about this batch and, unless undefined, this user. */
   note(number: number, seq: number, userId: string | undefined, batchId: string): void {
     if (seq === 0) return;
     let record = this.#owners.get(number);
@@ -113,28 +110,22 @@ export class Acknowledged {
     batchId?: string;
     after?: string | undefined;
   }): Promise<CaughtUp> {
-    let needs = this.#needs(about);
+    const needs = this.#needs(about);
     if (about.after !== undefined) {
       const position = parseJobId(about.after);
       if (position === undefined) return 'unknown_position';
       needs.push({ ...position, foreign: true });
     }
-    const until = this.#clock.monotonic() + settledWaitMs;
-    while (needs.length > 0) {
-      try {
-        const settled = await this.#refresh(needs.map((need) => need.number));
-        if (needs.some((need) => need.foreign && !settled.has(need.number)))
-          return 'unknown_position';
-        needs = needs.filter((need) => (settled.get(need.number) ?? 0) < need.seq);
-      } catch {
-        // Postgres is away: whoever reads from it would fail as well, so the wait goes on.
-      }
-      if (needs.length === 0) break;
-      if (this.#clock.monotonic() >= until) return 'timeout';
-      await sleep(this.#clock, settledPollMs);
-    }
-    return 'settled';
+    return needs.length === 0 ? 'settled' : this.#waits.wait(needs);
   }
+}
+
+/**
+ * The user whose own pages show what the outcome tells, for `note`. A refusal reveals the batch only: a crowd that was
+ * told "exhausted" is not remembered one by one.
+ */
+export function concerned(outcome: Outcome, userId: string): string | undefined {
+  return 'packet' in outcome || outcome.code === 'extended' ? userId : undefined;
 }
 
 function raise(map: Map<string, number>, key: string, seq: number): void {

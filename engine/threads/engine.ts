@@ -21,7 +21,7 @@ import type { Store } from '../ports/store.ts';
 import type { HostStatus } from '../shard/host.ts';
 import { unknown, type Outcome } from '../shard/request.ts';
 import type { Logger } from '../adapters/log.ts';
-import { Acknowledged } from './acknowledged.ts';
+import { Acknowledged, concerned } from './acknowledged.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ThreadData } from './protocol.ts';
 import { ShardThread } from './shard-thread.ts';
@@ -89,7 +89,7 @@ class ThreadedEngine implements Engine {
       const timer = this.#clock.after(requestTimeoutMs, () => resolve(unknown));
       thread.request(batchId, command, (outcome, number, seq) => {
         timer.cancel();
-        this.#acknowledged.note(number, seq, userId, batchId);
+        this.#acknowledged.note(number, seq, concerned(outcome, userId), batchId);
         resolve(outcome);
       });
     });

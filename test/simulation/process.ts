@@ -3,7 +3,7 @@ import type { Command } from '../../engine/core/command.ts';
 import { shardOf } from '../../engine/core/hash.ts';
 import { requestTimeoutMs, respawnDelayMsMin } from '../../engine/limits.ts';
 import { unknown, type Outcome } from '../../engine/shard/request.ts';
-import { Acknowledged } from '../../engine/threads/acknowledged.ts';
+import { Acknowledged, concerned } from '../../engine/threads/acknowledged.ts';
 import { Machine, type Wall } from './machine.ts';
 import { machineStore } from './ports.ts';
 import { Thread } from './thread.ts';
@@ -61,7 +61,7 @@ export class Process {
     thread?.request(batchId, command, (outcome, number, seq) =>
       this.machine.deliver(() => {
         timer.cancel();
-        this.acknowledged.note(number, seq, userId, batchId);
+        this.acknowledged.note(number, seq, concerned(outcome, userId), batchId);
         done(outcome);
       }),
     );

@@ -175,8 +175,8 @@ export const gateMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'engine/threads/acknowledged.ts',
-        find: 'while (needs.length > 0) {',
-        replace: 'while (needs.length < 0) {',
+        find: "return needs.length === 0 ? 'settled' :",
+        replace: "return needs.length >= 0 ? 'settled' :",
       },
     ],
   },
