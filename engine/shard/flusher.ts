@@ -231,9 +231,28 @@ export class Flusher {
     }
   }
 
-  /** Nothing is sent any more; an add under way is not repeated. */
+  /** Adds every durable, unsettled payload again, in order. What is sent meanwhile comes after them. */
+  async addDurableAgain(): Promise<void> {
+    for (const [seq, job] of this.#unsettled) {
+      if (seq > this.#durable) return;
+      await this.#deps.journal.add(jobId(this.#deps.number, seq), job.payload);
+    }
+  }
+
+  /** Nothing is sent any more; an add under way is not repeated. Durable payloads stay until they are settled. */
   end(): void {
     this.#ended = true;
     this.#open.length = 0;
+    this.#unsettledBytes = 0;
+    this.#unsettledEvents = 0;
+    for (const [seq, job] of this.#unsettled) {
+      // Nobody was told of what is not durable.
+      if (seq > this.#durable) this.#unsettled.delete(seq);
+      else {
+        this.#unsettled.set(seq, { ...job, actors: [] });
+        this.#unsettledBytes += job.payload.length;
+        this.#unsettledEvents += job.events;
+      }
+    }
   }
 }

@@ -7,7 +7,6 @@ import {
   pressurePollMs,
   progressPollMs,
   retakeDelayMs,
-  selfSettleAfterMs,
   sweepBatchesMax,
   sweepIntervalMs,
   threadInFlightMax,
@@ -17,8 +16,9 @@ import { reporter, type Reporter } from '../journal/reporter.ts';
 import { sleep, type Timer } from '../ports/clock.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { Owner, type OwnerDeps } from './owner.ts';
+import { Roster } from './roster.ts';
 import { overloaded, unknown, type Request } from './request.ts';
-import { JournalMismatch, takeOver } from './take-over.ts';
+import { JournalMismatch, takeOver, type TakeOverDeps } from './take-over.ts';
 
 export type HostDeps = Omit<OwnerDeps, 'onEnded' | 'onLost' | 'reporter'> & {
   /** Fullness of the journal's store (0 … 1) above which nothing new is taken in. */
@@ -44,7 +44,7 @@ export interface HostStatus {
 export class Host {
   readonly #deps: HostDeps;
   readonly #ownerOf: (Owner | undefined)[] = [];
-  readonly #owners = new Set<Owner>();
+  readonly #roster: Roster;
   readonly #timers = new Set<Timer>();
   /** Shards this thread should serve. */
   readonly #desired = new Set<number>();
@@ -52,19 +52,22 @@ export class Host {
   readonly #taking = new Set<number>();
   readonly #watch: JournalWatch;
   readonly #reporter: Reporter;
+  readonly #takeOverDeps: TakeOverDeps;
   #closing = false;
 
   constructor(deps: HostDeps) {
     this.#deps = deps;
     this.#watch = new JournalWatch(deps);
     this.#reporter = reporter(deps.observer, deps.clock);
+    this.#roster = new Roster({ store: deps.store, reporter: this.#reporter });
+    this.#takeOverDeps = { ...deps, addAgain: (runId) => this.#roster.addAgain(runId) };
   }
 
   /** Begins its background work; resolves once all these shards are served. */
   async start(shards: readonly number[]): Promise<void> {
     for (const shard of shards) this.#desired.add(shard);
     await this.#take(shards);
-    this.#every(progressPollMs, () => this.#followProgress());
+    this.#every(progressPollMs, () => this.#roster.followProgress());
     this.#every(sweepIntervalMs, () => this.#sweep());
     this.#every(pressurePollMs, () => this.#watchJournal());
   }
@@ -100,39 +103,28 @@ export class Host {
     if (this.#watch.full) return 'journal_memory';
     if (this.#watch.silent) return 'journal';
     if (this.#unsettledFull()) return 'unsettled';
-    return this.#waiting() >= threadInFlightMax ? 'thread' : undefined;
+    return this.#roster.waiting >= threadInFlightMax ? 'thread' : undefined;
   }
 
   #unsettledFull(): boolean {
-    return this.#unsettledBytes() >= (this.#deps.unsettledBytesMax ?? unsettledBytesMax);
-  }
-
-  #unsettledBytes(): number {
-    let bytes = 0;
-    for (const owner of this.#owners) bytes += owner.unsettledBytes;
-    return bytes;
-  }
-
-  #waiting(): number {
-    let waiting = 0;
-    for (const owner of this.#owners) waiting += owner.waiting;
-    return waiting;
+    return this.#roster.unsettledBytes >= (this.#deps.unsettledBytesMax ?? unsettledBytesMax);
   }
 
   status(): HostStatus {
-    const waiting = this.#waiting();
+    const { waiting, unsettledBytes } = this.#roster;
     let residentActors = 0;
     let unsettledEvents = 0;
     const served: number[] = [];
     let oldestUnsettledAt: number | undefined;
-    for (const owner of this.#owners) {
-      served.push(...owner.shards);
+    for (const owner of this.#roster.all) {
+      if (!owner.ended) served.push(...owner.shards);
       residentActors += owner.residentActors;
       unsettledEvents += owner.unsettledEvents;
       const oldest = owner.oldestUnsettledAt;
       if (oldest !== undefined) oldestUnsettledAt = Math.min(oldest, oldestUnsettledAt ?? oldest);
     }
-    const journalStalled = this.#watch.silent || [...this.#owners].some((owner) => owner.stalled);
+    const journalStalled =
+      this.#watch.silent || [...this.#roster.live].some((owner) => owner.stalled);
     return {
       served,
       waiting,
@@ -141,7 +133,7 @@ export class Host {
       oldestUnsettledAt,
       journalFull: this.#watch.full,
       unsettledFull: this.#unsettledFull(),
-      unsettledBytes: this.#unsettledBytes(),
+      unsettledBytes,
       journalStalled,
     };
   }
@@ -151,9 +143,10 @@ export class Host {
     this.#closing = true;
     const { clock } = this.#deps;
     const until = clock.monotonic() + timeoutMs;
-    while (this.#waiting() > 0 && clock.monotonic() < until) await sleep(clock, progressPollMs);
+    while (this.#roster.waiting > 0 && clock.monotonic() < until)
+      await sleep(clock, progressPollMs);
     for (const timer of this.#timers) timer.cancel();
-    for (const owner of this.#owners) owner.end('closing');
+    for (const owner of this.#roster.live) owner.end('closing');
   }
 
   /** Tries until it holds them or should not any more; only a journal that is not ours is final. */
@@ -167,7 +160,7 @@ export class Host {
         );
         if (wanted.length === 0 || this.#closing) return;
         try {
-          const taken = await takeOver(this.#deps, wanted);
+          const taken = await takeOver(this.#takeOverDeps, wanted);
           if (taken.kept.length > 0) this.#serve(new Owner(this.#ownerDeps(), taken));
           if (taken.lost.length === 0) return;
         } catch (error) {
@@ -190,13 +183,13 @@ export class Host {
 
   /** Takes nothing new for these shards, answers what is under way, then lets go of them. */
   async #giveUp(shards: ReadonlySet<number>): Promise<void> {
-    const owners = [...this.#owners];
+    const owners = [...this.#roster.live];
     for (const shard of shards) this.#ownerOf[shard] = undefined;
     await Promise.all(owners.map((owner) => owner.giveUp(shards)));
   }
 
   #serve(owner: Owner): void {
-    this.#owners.add(owner);
+    this.#roster.add(owner);
     for (const shard of owner.shards) this.#ownerOf[shard] = owner;
   }
 
@@ -214,7 +207,7 @@ export class Host {
   }
 
   #replace(owner: Owner, reason: string): void {
-    this.#owners.delete(owner);
+    this.#roster.retire(owner);
     const shards = [...owner.shards];
     for (const shard of shards) this.#ownerOf[shard] = undefined;
     if (this.#closing) return;
@@ -242,25 +235,15 @@ export class Host {
     next();
   }
 
-  async #followProgress(): Promise<void> {
-    const busy = [...this.#owners].filter((owner) => owner.unsettledEvents > 0);
-    if (busy.length === 0) return;
-    const rows = await this.#deps.store.progress(busy.map((owner) => owner.number));
-    for (const row of rows) {
-      await busy.find((owner) => owner.number === row.number)?.progress(row);
-    }
-    await Promise.all(busy.map((owner) => owner.settleSelf(selfSettleAfterMs)));
-    for (const owner of this.#owners) if (owner.isIdle) this.#owners.delete(owner);
-  }
-
   async #watchJournal(): Promise<void> {
     const ownership = await this.#watch.ask();
-    for (const owner of this.#owners) owner.notice(ownership);
+    for (const owner of this.#roster.live) owner.notice(ownership);
+    await this.#roster.addRetiredAgain(ownership.runId);
   }
 
   async #sweep(): Promise<void> {
     const { clock, store } = this.#deps;
-    const shards = [...this.#owners].flatMap((owner) => [...owner.shards]);
+    const shards = [...this.#roster.live].flatMap((owner) => [...owner.shards]);
     if (shards.length === 0 || this.#watch.full) return;
     const overdue = await store.overdue(shards, clock.now(), sweepBatchesMax);
     await Promise.all(

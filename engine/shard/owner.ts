@@ -249,7 +249,8 @@ export class Owner {
         if (taken.lost.length > 0) this.#lose(new Set(taken.lost));
         await this.#flusher.addAllAgain();
         const after = await this.#deps.journal.ownership();
-        if (after.runId === taken.runId) {
+        // Ended meanwhile: perhaps not all was added.
+        if (after.runId === taken.runId && !this.#ended) {
           this.#runId = taken.runId;
           break;
         }
@@ -269,6 +270,14 @@ export class Owner {
     const until = clock.monotonic() + giveUpTimeoutMs;
     while (this.#gate.holds(mine) && clock.monotonic() < until) await sleep(clock, flushRetryMsMin);
     this.#drop(mine);
+  }
+
+  /** Adds what it keeps until settled again, unless all of it was acknowledged in this run of the journal's store. */
+  async addAgain(runId: string): Promise<void> {
+    if (runId === this.#runId) return;
+    await this.#flusher.addDurableAgain();
+    // A live owner still has to take its shards again, in #retake.
+    if (this.#ended) this.#runId = runId;
   }
 
   /** It serves nothing, owes nobody an answer and has nothing unsettled. */
@@ -313,6 +322,8 @@ export class Owner {
     this.#ended = true;
     this.#flusher.end();
     this.#gate.break();
+    this.#residents.clear();
+    this.#drawLater.clear();
     for (const request of this.#loader.drop(() => true)) request.reply(unknown);
     this.#deps.observer.ownerEnded(reason);
     this.#deps.onEnded(this, reason);

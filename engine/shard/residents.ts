@@ -57,6 +57,11 @@ export class Residents {
     this.#settled.delete(batchId);
   }
 
+  clear(): void {
+    this.#unsettled.clear();
+    this.#settled.clear();
+  }
+
   dropShards(shards: ReadonlySet<number>): void {
     for (const [id, actor] of this.#unsettled)
       if (shards.has(actor.shard)) this.#unsettled.delete(id);

@@ -7,6 +7,11 @@ import type { Journal } from '../ports/journal.ts';
 
 export interface TakeOverDeps extends SettleDeps {
   readonly journal: Journal;
+  /**
+   * Adds again what owners of this thread keep until settled, where it was acknowledged in another run of the
+   * journal's store than this one: step 2 would not find what that run has lost.
+   */
+  addAgain?(runId: string): Promise<void>;
 }
 
 /** The id in the journal's store is not the one in Postgres: this is another journal, or one that lost its data. */
@@ -56,6 +61,7 @@ export async function takeAgain(
   const kept = shards.filter((shard) => after.owners[shard] === number);
   const lost = shards.filter((shard) => after.owners[shard] !== number);
 
+  await deps.addAgain?.(after.runId);
   const earlier = kept.length === 0 ? [] : await deps.store.earlierOwners(kept, number);
   for (const owner of earlier) await settleOwner(deps, owner);
   if (kept.length > 0) {
