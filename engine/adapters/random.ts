@@ -7,6 +7,7 @@ const blockBytes = 4096;
 const wordBytes = 8;
 const range = 2 ** 53;
 
+/** The Random of production: `crypto.randomFill` in blocks of 4 KiB, rejection sampling, no modulo bias. (E13) */
 export function systemRandom(): Random {
   const block = Buffer.alloc(blockBytes);
   let offset = blockBytes;

@@ -4,6 +4,7 @@ import type { Random } from '../ports/random.ts';
 
 const range = 2 ** 53;
 
+/** The same seed gives the same numbers on every machine. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next32 = () => {

@@ -17,6 +17,7 @@ export interface Answer {
   readonly keep: boolean;
 }
 
+/** What became of work under an idempotency key. */
 export type OnceResult =
   | {
       readonly code: 'answered';
@@ -26,12 +27,14 @@ export type OnceResult =
     }
   | { readonly code: 'idempotency_key_reused' | 'idempotency_in_progress' };
 
+/** An operator credits a user from outside. Amount in minor units, 1 … 2^53−1. */
 export interface DepositInput {
   readonly userId: string;
   readonly asset: string;
   readonly amount: number;
   readonly reference: string;
 }
+/** `balance` is the account's balance right after this deposit, minor units. */
 export type DepositResult =
   | { readonly code: 'deposited'; readonly account: string; readonly balance: number }
   /** The reference stands with another user, asset or amount. */
@@ -39,6 +42,7 @@ export type DepositResult =
   /** The balance would leave the safe integers. */
   | { readonly code: 'balance_overflow' };
 
+/** A checked request for a batch: limits and threshold were applied by the caller. (E1, E2, E5) */
 export interface NewBatch {
   readonly senderId: string;
   readonly mode: Mode;
@@ -52,14 +56,17 @@ export interface NewBatch {
   /** ≥ 128 random bits, base64url; made by the gateway. */
   readonly linkKey: string;
 }
+/** The new batch's serial number (¶95) and time, ms. */
 export interface CreatedBatch {
   readonly id: string;
   readonly createdAt: number;
 }
 
+/** A batch from its confirmation on. (E3–E6) */
 export interface ConfirmedBatch extends BatchParams {
   readonly confirmedAt: number;
 }
+/** (E3, E4, ¶79–91) */
 export type ConfirmResult =
   | { readonly code: 'confirmed'; readonly batch: ConfirmedBatch; readonly repeated: boolean }
   | {
@@ -70,6 +77,7 @@ export type ConfirmResult =
         | 'confirmation_expired';
     };
 
+/** (E8) `receivers`: distinct ones now stored. */
 export type AddAudienceResult =
   | { readonly code: 'extended'; readonly receivers: number; readonly anyone: boolean }
   | {
@@ -81,8 +89,10 @@ export type AddAudienceResult =
         | 'active';
     };
 
+/** As API.md defines them; `expired` only with packets unopened. */
 export type BatchStatus = 'awaiting_confirmation' | 'active' | 'exhausted' | 'expired';
 
+/** A batch as Postgres shows it; amounts in minor units, times in ms. (E9, ¶102) */
 export interface BatchPage {
   readonly id: string;
   readonly status: BatchStatus;
@@ -105,11 +115,13 @@ export interface BatchPage {
   readonly openedAmount: number;
   readonly refundedAmount: number;
 }
+/** The page, or why the caller does not see it. */
 export type BatchPageResult =
   | { readonly code: 'page'; readonly page: BatchPage }
   /** `quarantined`: what is stored is not all that was told; an operator has to repair it. `forbidden`: not sender, listed receiver, packet holder, nor in possession of the link's key. */
   | { readonly code: 'batch_not_found' | 'forbidden' | 'quarantined' };
 
+/** One packet in the list of claims; amount in minor units once opened. */
 export interface ClaimItem {
   readonly packetId: string;
   readonly receiverId: string;
@@ -119,20 +131,24 @@ export interface ClaimItem {
   /** Largest opened amount, once all are opened or the batch has expired; a tie goes to the earlier open. */
   readonly best: boolean;
 }
+/** One page of a keyset-paged list. */
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque cursor of the next page. */
   readonly next: string | undefined;
 }
+/** Packets in the order of claiming. */
 export type ClaimsPageResult =
   | ({ readonly code: 'page' } & Page<ClaimItem>)
   | { readonly code: 'batch_not_found' | 'forbidden' | 'quarantined' | 'bad_cursor' };
 
+/** One account of a user: `balance` spendable, `held` reserved for withdrawals, minor units. (E18) */
 export interface AccountView {
   readonly asset: string;
   readonly balance: number;
   readonly held: number;
 }
+/** One ledger entry of a user, newest first. */
 export interface EntryView {
   readonly id: string;
   readonly at: number;
@@ -143,6 +159,7 @@ export interface EntryView {
   readonly counterpart: string;
   readonly batchId: string | undefined;
 }
+/** A batch in its sender's records. */
 export interface SentRecord {
   readonly batchId: string;
   readonly status: BatchStatus;
@@ -158,6 +175,7 @@ export interface SentRecord {
   readonly createdAt: number;
   readonly expiresAt: number | undefined;
 }
+/** A packet in its receiver's records. */
 export interface ReceivedRecord {
   readonly batchId: string;
   readonly packetId: string;
@@ -174,10 +192,12 @@ export interface RecordTotals {
   readonly count: number;
   readonly amount: number;
 }
+/** A page of records with totals over all pages. */
 export type RecordsResult<T> =
   | ({ readonly code: 'page'; readonly totals: readonly RecordTotals[] } & Page<T>)
   | { readonly code: 'bad_cursor' };
 
+/** One asset's sides, each derived from its own records, minor units (invariant 1). */
 export interface AuditAsset {
   readonly asset: string;
   readonly issued: number;
@@ -188,6 +208,7 @@ export interface AuditAsset {
   /** issued − users − escrow − inFlight − paidOut */
   readonly difference: number;
 }
+/** The audit of one Postgres snapshot. */
 export interface Audit {
   readonly assets: readonly AuditAsset[];
   /** Accounts whose kept balance differs from their entries, or batches from their packets; 0 when all is well. */
@@ -196,6 +217,7 @@ export interface Audit {
   readonly quarantined?: number | undefined;
 }
 
+/** The SQL side of the product; every promise rejects only on passing faults of Postgres or programmer errors. */
 export interface Books {
   /**
    * Runs `work` in one transaction and keeps its answer under the user's key, committed together with the effect.
@@ -209,9 +231,16 @@ export interface Books {
     work: (tx: Tx) => Promise<Answer>,
   ): Promise<OnceResult>;
 
+  /** Credits a user once per reference; the other side is `outside:operator`. Minor units. */
   deposit(tx: Tx, input: DepositInput): Promise<DepositResult>;
+  /** Stores an unconfirmed batch under a new serial number; no money moves. (E1, E5, ¶92–97) */
   createBatch(tx: Tx, input: NewBatch): Promise<CreatedBatch>;
+  /**
+   * Moves the total from the sender into the batch's escrow and activates it, in one transaction; never overdraws.
+   * Repeated by the sender: the same answer. (E3, E4, ¶79–91; invariant 5)
+   */
   confirm(batchId: string, senderId: string): Promise<ConfirmResult>;
+  /** Extends the link association of a batch that is not confirmed yet, under its row lock. (E8, ¶121–127) */
   addAudience(
     batchId: string,
     senderId: string,
@@ -220,11 +249,13 @@ export interface Books {
     anyone: boolean,
   ): Promise<AddAudienceResult>;
 
+  /** What the caller may see of a batch. (E9) */
   batchPage(
     batchId: string,
     callerId: string,
     linkKey: string | undefined,
   ): Promise<BatchPageResult>;
+  /** Who claimed and opened, `limit` per page. (E12, E13) */
   claimsPage(
     batchId: string,
     callerId: string,
@@ -232,23 +263,28 @@ export interface Books {
     cursor: string | undefined,
     limit: number,
   ): Promise<ClaimsPageResult>;
+  /** The user's accounts, by asset. */
   accounts(userId: string): Promise<readonly AccountView[]>;
+  /** The user's ledger entries of one asset, newest first. (E14) */
   entries(
     userId: string,
     asset: string,
     cursor: string | undefined,
     limit: number,
   ): Promise<({ readonly code: 'page' } & Page<EntryView>) | { readonly code: 'bad_cursor' }>;
+  /** Batches the user sent, newest first, with totals per asset. */
   sent(
     userId: string,
     cursor: string | undefined,
     limit: number,
   ): Promise<RecordsResult<SentRecord>>;
+  /** Packets the user received, newest first, with totals per asset. */
   received(
     userId: string,
     cursor: string | undefined,
     limit: number,
   ): Promise<RecordsResult<ReceivedRecord>>;
+  /** Derives every side from its own records in one snapshot; reads every row. (invariants 1, 5, 6) */
   audit(): Promise<Audit>;
   /** Forgets idempotency keys older than limits.idempotencyKeptHours. */
   purge(): Promise<void>;

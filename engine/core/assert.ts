@@ -3,6 +3,7 @@ export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
+/** @throws AssertionError with this message when the condition does not hold */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }

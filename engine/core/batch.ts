@@ -18,6 +18,7 @@ import { type BatchState, evolve, isKeyOfLink, packetsOf, tagName } from './stat
 import { packetNumber } from './types.ts';
 import { audienceMax } from '../limits.ts';
 
+/** At most one event, already recorded in the state, and what to tell the caller. */
 export interface Applied {
   readonly event: BatchEvent | undefined;
   readonly result: Result;

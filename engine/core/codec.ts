@@ -11,6 +11,7 @@ import type { BatchEvent, Channel } from './types.ts';
 
 export const payloadFormat = '1';
 
+/** One journal job, decoded. */
 export interface Payload {
   readonly number: number;
   readonly seq: number;
@@ -41,6 +42,7 @@ export function encodeEvent(event: BatchEvent): string {
   }
 }
 
+/** The payload of one job; `events` are texts of encodeEvent. */
 export function encodePayload(
   number: number,
   seq: number,

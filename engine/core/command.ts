@@ -1,6 +1,7 @@
 /** Commands to one active batch and what they can come to. Ordered refusals stand in batch.ts. */
 import type { Channel, IdempotencyTag } from './types.ts';
 
+/** (E11, ¶136–143) */
 export interface ClaimCommand {
   readonly kind: 'claim';
   readonly receiverId: string;
@@ -9,12 +10,14 @@ export interface ClaimCommand {
   readonly tag: IdempotencyTag | undefined;
 }
 
+/** (E13, ¶148–155) */
 export interface OpenCommand {
   readonly kind: 'open';
   readonly receiverId: string;
   readonly packetId: string | undefined;
 }
 
+/** (E8, ¶121–127) */
 export interface AudienceCommand {
   readonly kind: 'audience';
   readonly senderId: string;
@@ -23,10 +26,12 @@ export interface AudienceCommand {
   readonly anyone: boolean;
 }
 
+/** The sweep's wake-up call; refused with `not_due` when it is early. */
 export interface ExpireCommand {
   readonly kind: 'expire';
 }
 
+/** Everything an active batch can be asked. */
 export type Command = ClaimCommand | OpenCommand | AudienceCommand | ExpireCommand;
 
 /** What the core may not fetch for itself. */
@@ -39,6 +44,7 @@ export interface Inputs {
   readonly position: string;
 }
 
+/** What a command came to; `plain` ones carry nothing but their code. */
 export type Result =
   | { readonly code: 'claimed'; readonly packet: number }
   | { readonly code: 'repeated'; readonly packet: number }

@@ -5,6 +5,7 @@
 import { assert, assertNever } from './assert.ts';
 import type { BatchEvent, BatchParams, BatchSnapshot, IdempotencyTag } from './types.ts';
 
+/** What was first answered under an idempotency key. */
 export interface TagRecord {
   readonly digest: string;
   readonly packet: number;
@@ -13,6 +14,7 @@ export interface TagRecord {
   readonly opened: boolean;
 }
 
+/** One active batch; amounts in minor units, times in ms since the epoch. (E5, E8, E12, E13) */
 export interface BatchState {
   readonly params: BatchParams;
   version: number;
@@ -149,6 +151,7 @@ function openPacket(state: BatchState, packet: number, amount: number, at: numbe
   state.openedAmount += amount;
 }
 
+/** Name of an idempotency key within a batch: keys are per receiver. */
 export function tagName(receiverId: string, key: string): string {
   return `${receiverId}\n${key}`;
 }

@@ -80,6 +80,7 @@ export interface ExpiredEvent extends EventBase {
   readonly refunded: number;
 }
 
+/** Everything that can happen to an active batch. */
 export type BatchEvent = AudienceEvent | ClaimedEvent | OpenedEvent | ExpiredEvent;
 
 /** One packet as stored; amounts are present once opened. */

@@ -3,6 +3,7 @@ export interface Timer {
   cancel(): void;
 }
 
+/** The engine's only source of time. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
@@ -13,6 +14,7 @@ export interface Clock {
   soon(run: () => void): void;
 }
 
+/** Resolves after `delayMs` of this clock. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(delayMs, resolve);

@@ -6,6 +6,7 @@
 /** `<owner number>-<seq>`, seq 1, 2, 3 … without a gap within an owner. Also the client's `position`. */
 export type JobId = string;
 
+/** `<owner number>-<seq>`. */
 export function jobId(number: number, seq: number): JobId {
   return `${number}-${seq}`;
 }
@@ -36,11 +37,13 @@ export class JournalRefusal extends Error {
   override readonly name = 'JournalRefusal';
 }
 
+/** Jobs being consumed. */
 export interface Consumer {
   /** Stops fetching, waits for the handlers under way. */
   close(): Promise<void>;
 }
 
+/** The journal of one process; see the rules at each method. */
 export interface Journal {
   /**
    * Resolves only once the job is accepted and on disk. The same id again keeps the first payload and resolves.

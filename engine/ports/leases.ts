@@ -9,6 +9,7 @@ export interface NodeView {
   readonly url: string;
 }
 
+/** How leases stood at one heartbeat. */
 export interface LeaseView {
   /** Nodes whose heartbeat is fresh, the asking one included, by id. */
   readonly nodes: readonly NodeView[];
@@ -16,6 +17,7 @@ export interface LeaseView {
   readonly holders: readonly (string | undefined)[];
 }
 
+/** Heartbeats and leases of all nodes on one database. */
 export interface Leases {
   /** Heartbeat: renews the node and its leases for `ttlMs`, and shows how things stand. */
   beat(node: NodeView, ttlMs: number): Promise<LeaseView>;

@@ -4,6 +4,7 @@
  */
 import type { BatchEvent, BatchSnapshot } from '../core/types.ts';
 
+/** How far an owner's jobs have taken effect. */
 export interface OwnerProgress {
   readonly number: number;
   /** Highest seq whose job, and every one before it, has taken effect. */
@@ -39,6 +40,7 @@ export interface LockedOwner {
   advance(settled: number, dropped: number): Promise<void>;
 }
 
+/** What a load found; amounts in minor units. */
 export type LoadedBatch =
   /** No such batch. */
   | { readonly kind: 'unknown' }
@@ -48,6 +50,7 @@ export type LoadedBatch =
   | { readonly kind: 'quarantined' }
   | { readonly kind: 'active'; readonly snapshot: BatchSnapshot };
 
+/** Postgres, as the actor engine uses it. Rejections are passing faults, or an AssertionError where stored rows do not add up. */
 export interface Store {
   /** The random id that must also stand in the journal, and whether the journal was bound to it before. */
   journalId(): Promise<{ readonly id: string; readonly bound: boolean }>;
