@@ -158,10 +158,14 @@ class ThreadedEngine implements Engine {
   }
 
   async pendingEvents(): Promise<number> {
-    const statuses = await Promise.all(this.#threads.map((thread) => thread.ask('status')));
-    return statuses.reduce<number>((sum, status) => {
-      return sum + ((status as HostStatus | undefined)?.unsettledEvents ?? 0);
-    }, 0);
+    const counts = await Promise.all(
+      this.#threads.map(async (thread) => {
+        // Of a thread that does not answer: what it said last.
+        const status = ((await thread.ask('status')) as HostStatus | undefined) ?? thread.status;
+        return status?.unsettledEvents ?? 0;
+      }),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async metrics(): Promise<readonly object[]> {

@@ -1,7 +1,7 @@
 /** A worker thread that is started again when it dies, can be asked, and is drained before it ends. */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../adapters/log.ts';
-import { respawnDelayMsMax, respawnDelayMsMin } from '../limits.ts';
+import { respawnDelayMsMax, respawnDelayMsMin, threadAnswerTimeoutMs } from '../limits.ts';
 import type { FromThread, ToThread } from './protocol.ts';
 
 export interface ThreadSettings {
@@ -98,13 +98,20 @@ export class SupervisedThread {
     this.#worker?.postMessage(message);
   }
 
-  /** Undefined when the thread is not there to tell. */
+  /** Undefined when the thread is not there to tell, or too busy or stuck to tell in time. */
   ask(what: 'metrics' | 'status'): Promise<unknown> {
     if (!this.serving) return Promise.resolve(undefined);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve) => {
-      this.#asked.set(id, resolve);
+      const timer = setTimeout(() => {
+        this.#asked.delete(id);
+        resolve(undefined);
+      }, threadAnswerTimeoutMs);
+      this.#asked.set(id, (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      });
       this.send({ kind: 'ask', id, what });
     });
   }
