@@ -6,7 +6,6 @@ import { shardOf } from '../core/hash.ts';
 import {
   pressurePollMs,
   progressPollMs,
-  retakeDelayMs,
   sweepBatchesMax,
   sweepIntervalMs,
   threadInFlightMax,
@@ -18,7 +17,7 @@ import { JournalWatch } from './journal-watch.ts';
 import { Owner, type OwnerDeps } from './owner.ts';
 import { Roster } from './roster.ts';
 import { overloaded, unknown, type Request } from './request.ts';
-import { JournalMismatch, takeOver, type TakeOverDeps } from './take-over.ts';
+import { Taker } from './taker.ts';
 
 export type HostDeps = Omit<OwnerDeps, 'onEnded' | 'onLost' | 'reporter'> & {
   /** Fullness of the journal's store (0 … 1) above which nothing new is taken in. */
@@ -48,11 +47,9 @@ export class Host {
   readonly #timers = new Set<Timer>();
   /** Shards this thread should serve. */
   readonly #desired = new Set<number>();
-  /** Shards being taken over. */
-  readonly #taking = new Set<number>();
+  readonly #taker: Taker;
   readonly #watch: JournalWatch;
   readonly #reporter: Reporter;
-  readonly #takeOverDeps: TakeOverDeps;
   #closing = false;
 
   constructor(deps: HostDeps) {
@@ -60,13 +57,19 @@ export class Host {
     this.#watch = new JournalWatch(deps);
     this.#reporter = reporter(deps.observer, deps.clock);
     this.#roster = new Roster({ store: deps.store, reporter: this.#reporter });
-    this.#takeOverDeps = { ...deps, addAgain: (runId) => this.#roster.addAgain(runId) };
+    this.#taker = new Taker({
+      ...deps,
+      addAgain: (runId) => this.#roster.addAgain(runId),
+      wants: (shard) =>
+        !this.#closing && this.#desired.has(shard) && this.#ownerOf[shard] === undefined,
+      serve: (taken) => this.#serve(new Owner(this.#ownerDeps(), taken)),
+    });
   }
 
   /** Begins its background work; resolves once all these shards are served. */
   async start(shards: readonly number[]): Promise<void> {
     for (const shard of shards) this.#desired.add(shard);
-    await this.#take(shards);
+    await this.#taker.take(shards);
     this.#every(progressPollMs, () => this.#roster.followProgress());
     this.#every(sweepIntervalMs, () => this.#sweep());
     this.#every(pressurePollMs, () => this.#watchJournal());
@@ -78,9 +81,9 @@ export class Host {
     this.#desired.clear();
     for (const shard of shards) this.#desired.add(shard);
     const missing = shards.filter(
-      (shard) => this.#ownerOf[shard] === undefined && !this.#taking.has(shard),
+      (shard) => this.#ownerOf[shard] === undefined && !this.#taker.isTaking(shard),
     );
-    this.#takeInBackground(missing);
+    this.#taker.takeInBackground(missing);
     const surplus = before.filter((shard) => !this.#desired.has(shard));
     if (surplus.length > 0) void this.#giveUp(new Set(surplus));
   }
@@ -149,38 +152,6 @@ export class Host {
     for (const owner of this.#roster.live) owner.end('closing');
   }
 
-  /** Tries until it holds them or should not any more; only a journal that is not ours is final. */
-  async #take(shards: readonly number[]): Promise<void> {
-    const { clock, observer } = this.#deps;
-    for (const shard of shards) this.#taking.add(shard);
-    try {
-      for (;;) {
-        const wanted = shards.filter(
-          (shard) => this.#desired.has(shard) && this.#ownerOf[shard] === undefined,
-        );
-        if (wanted.length === 0 || this.#closing) return;
-        try {
-          const taken = await takeOver(this.#takeOverDeps, wanted);
-          if (taken.kept.length > 0) this.#serve(new Owner(this.#ownerDeps(), taken));
-          if (taken.lost.length === 0) return;
-        } catch (error) {
-          if (error instanceof JournalMismatch) throw error;
-          observer.log('error', 'take-over failed, trying again', { error: String(error) });
-        }
-        await sleep(clock, retakeDelayMs);
-      }
-    } finally {
-      for (const shard of shards) this.#taking.delete(shard);
-    }
-  }
-
-  #takeInBackground(shards: readonly number[]): void {
-    if (shards.length === 0) return;
-    this.#take(shards).catch((error: unknown) => {
-      this.#deps.observer.alarm('take_over_impossible', String(error));
-    });
-  }
-
   /** Takes nothing new for these shards, answers what is under way, then lets go of them. */
   async #giveUp(shards: ReadonlySet<number>): Promise<void> {
     const owners = [...this.#roster.live];
@@ -215,7 +186,7 @@ export class Host {
       number: owner.number,
       reason,
     });
-    this.#takeInBackground(shards);
+    this.#taker.takeInBackground(shards);
   }
 
   /** Runs one piece of work again and again, never twice at once; an error only delays it. */

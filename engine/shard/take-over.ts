@@ -29,13 +29,26 @@ export interface Taken {
   readonly lost: readonly number[];
 }
 
+/** A take-over of some shards that may be tried several times under one number. Never for two owners. */
+export interface Attempt {
+  /** Undefined until it is committed. */
+  number: number | undefined;
+}
+
 /**
- * Step 0 and then 1–3. Rejects on passing errors; an abandoned attempt leaves an owner without jobs behind, which
- * the next take-over looks at and finds empty.
+ * Step 0, once per attempt, and then 1–3. Rejects on passing errors; an abandoned attempt leaves an owner without jobs
+ * behind, which the next take-over looks at and finds empty.
  */
-export async function takeOver(deps: TakeOverDeps, shards: readonly number[]): Promise<Taken> {
-  const number = await deps.store.newOwner(shards);
-  return takeAgain(deps, shards, number);
+export async function takeOver(
+  deps: TakeOverDeps,
+  shards: readonly number[],
+  attempt: Attempt = { number: undefined },
+): Promise<Taken> {
+  if (attempt.number === undefined) {
+    const number = await deps.store.newOwner(shards);
+    attempt.number = number;
+  }
+  return takeAgain(deps, shards, attempt.number);
 }
 
 /** Steps 1–3 under a number already committed; also after the journal's store was restarted. */

@@ -1,0 +1,78 @@
+/**
+ * Taker: gets shards for its thread and goes on trying. A failed attempt is repeated under its number, which nobody
+ * has served under; a new one is drawn for another set of shards, or after some were lost.
+ */
+import { retakeDelayMs } from '../limits.ts';
+import { sleep } from '../ports/clock.ts';
+import {
+  JournalMismatch,
+  takeOver,
+  type Attempt,
+  type Taken,
+  type TakeOverDeps,
+} from './take-over.ts';
+
+export interface TakerDeps extends TakeOverDeps {
+  /** Whether the shard should be served and is not. */
+  wants(shard: number): boolean;
+  /** The shards kept are served from now on, under the number taken. */
+  serve(taken: Taken): void;
+}
+
+/** Shards and the number under which they are being taken. */
+interface Try {
+  readonly shards: readonly number[];
+  readonly attempt: Attempt;
+}
+
+export class Taker {
+  readonly #deps: TakerDeps;
+  readonly #taking = new Set<number>();
+
+  constructor(deps: TakerDeps) {
+    this.#deps = deps;
+  }
+
+  isTaking(shard: number): boolean {
+    return this.#taking.has(shard);
+  }
+
+  /** Tries until they are served or should not be any more; only a journal that is not ours is final. */
+  async take(shards: readonly number[]): Promise<void> {
+    for (const shard of shards) this.#taking.add(shard);
+    try {
+      await this.#takeAll(shards);
+    } finally {
+      for (const shard of shards) this.#taking.delete(shard);
+    }
+  }
+
+  takeInBackground(shards: readonly number[]): void {
+    if (shards.length === 0) return;
+    this.take(shards).catch((error: unknown) => {
+      this.#deps.observer.alarm('take_over_impossible', String(error));
+    });
+  }
+
+  async #takeAll(shards: readonly number[]): Promise<void> {
+    const { clock, observer } = this.#deps;
+    let current: Try | undefined;
+    for (;;) {
+      const wanted = shards.filter((shard) => this.#deps.wants(shard));
+      if (wanted.length === 0) return;
+      if (current?.shards.join() !== wanted.join())
+        current = { shards: wanted, attempt: { number: undefined } };
+      try {
+        const taken = await takeOver(this.#deps, wanted, current.attempt);
+        // Its number is an owner's now, or too low for the shards lost.
+        current = undefined;
+        if (taken.kept.length > 0) this.#deps.serve(taken);
+        if (taken.lost.length === 0) return;
+      } catch (error) {
+        if (error instanceof JournalMismatch) throw error;
+        observer.log('error', 'take-over failed, trying again', { error: String(error) });
+      }
+      await sleep(clock, retakeDelayMs);
+    }
+  }
+}
