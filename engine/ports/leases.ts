@@ -9,6 +9,12 @@ export interface NodeView {
   readonly url: string;
 }
 
+/** A process that runs as a node. */
+export interface NodeProcess extends NodeView {
+  /** Random for each process: tells it from another one that was given the same id. */
+  readonly incarnation: string;
+}
+
 /** How leases stood at one heartbeat. */
 export interface LeaseView {
   /** Nodes whose heartbeat is fresh, the asking one included, by id. */
@@ -19,12 +25,19 @@ export interface LeaseView {
 
 /** Heartbeats and leases of all nodes on one database. */
 export interface Leases {
-  /** Heartbeat: renews the node and its leases for `ttlMs`, and shows how things stand. */
-  beat(node: NodeView, ttlMs: number): Promise<LeaseView>;
+  /**
+   * Heartbeat: renews the node and its leases for `ttlMs`, and shows how things stand.
+   *
+   * The first one of a process takes the id, and the leases with it, from whoever had it: usually its own dead
+   * predecessor.
+   *
+   * @returns undefined, and nothing is renewed, while another process that took the id since is not silent
+   */
+  beat(node: NodeProcess, ttlMs: number, first: boolean): Promise<LeaseView | undefined>;
   /** Takes up to `limit` free leases for `ttlMs`; resolves with the shards taken. */
   acquire(nodeId: string, limit: number, ttlMs: number): Promise<readonly number[]>;
   /** Frees leases that the node holds. */
   release(nodeId: string, shards: readonly number[]): Promise<void>;
-  /** Frees all of the node's leases and forgets it. */
-  leave(nodeId: string): Promise<void>;
+  /** Frees all of the node's leases and forgets it, unless another process has taken its id since. */
+  leave(node: Pick<NodeProcess, 'id' | 'incarnation'>): Promise<void>;
 }

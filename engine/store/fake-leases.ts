@@ -1,7 +1,7 @@
 /** The `Leases` port in memory. */
 import { shardCount } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Leases, NodeView } from '../ports/leases.ts';
+import type { Leases, NodeProcess } from '../ports/leases.ts';
 
 interface Lease {
   node: string | undefined;
@@ -10,11 +10,17 @@ interface Lease {
 
 /** Several nodes share what one call returns. Its clock is the store's. */
 export function fakeLeases(clock: Pick<Clock, 'now'>): Leases {
-  const nodes = new Map<string, NodeView & { readonly until: number }>();
+  const nodes = new Map<string, NodeProcess & { readonly until: number }>();
   const leases: Lease[] = Array.from({ length: shardCount }, () => ({ node: undefined, until: 0 }));
   const holder = ({ node, until }: Lease) => (until >= clock.now() ? node : undefined);
+  /** Another process has the id and is not silent. */
+  const isTaken = ({ id, incarnation }: Pick<NodeProcess, 'id' | 'incarnation'>) => {
+    const known = nodes.get(id);
+    return known !== undefined && known.incarnation !== incarnation && known.until >= clock.now();
+  };
   return {
-    async beat(node, ttlMs) {
+    async beat(node, ttlMs, first) {
+      if (!first && isTaken(node)) return undefined;
       const until = clock.now() + ttlMs;
       nodes.set(node.id, { ...node, until });
       for (const lease of leases) if (lease.node === node.id) lease.until = until;
@@ -43,9 +49,10 @@ export function fakeLeases(clock: Pick<Clock, 'now'>): Leases {
         if (lease?.node === nodeId) lease.node = undefined;
       }
     },
-    async leave(nodeId) {
-      nodes.delete(nodeId);
-      for (const lease of leases) if (lease.node === nodeId) lease.node = undefined;
+    async leave(node) {
+      if (isTaken(node)) return;
+      nodes.delete(node.id);
+      for (const lease of leases) if (lease.node === node.id) lease.node = undefined;
     },
   };
 }

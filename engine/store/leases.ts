@@ -21,16 +21,21 @@ export async function postgresLeases(
   const connection: Connection = pool;
   return {
     close: () => pool.end(),
-    async beat({ id, url }, ttlMs) {
-      await connection.query({
+    async beat({ id, url, incarnation }, ttlMs, first) {
+      const { rows } = await connection.query({
         name: 'lease-beat',
         text: `WITH alive AS (
-            INSERT INTO node (id, url, until) VALUES ($1, $2, now() + $3 * interval '1 ms')
-            ON CONFLICT (id) DO UPDATE SET url = excluded.url, until = excluded.until)
-          UPDATE lease SET until = now() + $3 * interval '1 ms' WHERE node = $1`,
-        values: [id, url, ttlMs],
+            INSERT INTO node (id, url, incarnation, until) VALUES ($1, $2, $3, now() + $4 * interval '1 ms')
+            ON CONFLICT (id) DO UPDATE
+              SET url = excluded.url, incarnation = excluded.incarnation, until = excluded.until
+              WHERE $5::bool OR node.incarnation = excluded.incarnation OR node.until < now()
+            RETURNING id),
+          renewed AS (
+            UPDATE lease SET until = now() + $4 * interval '1 ms' FROM alive WHERE lease.node = alive.id)
+          SELECT FROM alive`,
+        values: [id, url, incarnation, ttlMs, first],
       });
-      return view(connection);
+      return rows.length === 0 ? undefined : view(connection);
     },
 
     async acquire(nodeId, limit, ttlMs) {
@@ -53,10 +58,12 @@ export async function postgresLeases(
       );
     },
 
-    async leave(nodeId) {
+    async leave({ id, incarnation }) {
       await connection.query(
-        `WITH gone AS (DELETE FROM node WHERE id = $1) UPDATE lease SET node = NULL WHERE node = $1`,
-        [nodeId],
+        `WITH other AS (SELECT FROM node WHERE id = $1 AND incarnation <> $2 AND until >= now()),
+          gone AS (DELETE FROM node WHERE id = $1 AND NOT EXISTS (SELECT FROM other))
+        UPDATE lease SET node = NULL WHERE node = $1 AND NOT EXISTS (SELECT FROM other)`,
+        [id, incarnation],
       );
     },
   };

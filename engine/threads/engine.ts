@@ -1,4 +1,5 @@
 /** The Engine of this process: shard threads behind one interface. */
+import { randomUUID } from 'node:crypto';
 import type {
   AudienceOutcome,
   AudienceRequest,
@@ -22,7 +23,7 @@ import type { HostStatus } from '../shard/host.ts';
 import { unknown, type Outcome } from '../shard/request.ts';
 import type { Logger } from '../adapters/log.ts';
 import { Acknowledged, concerned } from './acknowledged.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper, NodeIdTaken } from './lease-keeper.ts';
 import type { ThreadData } from './protocol.ts';
 import { ShardThread } from './shard-thread.ts';
 
@@ -52,7 +53,7 @@ export async function startEngine(settings: EngineSettings, deps: EngineDeps): P
       new ShardThread({ ...shared, name: `shards-${index}` }, deps.logger, deps.onHopeless),
   );
   const keeper = new LeaseKeeper({
-    node,
+    node: { ...node, incarnation: randomUUID() },
     leases: deps.leases,
     clock: deps.clock,
     served: () => new Set(threads.flatMap(({ status }) => status?.served ?? [])),
@@ -61,7 +62,10 @@ export async function startEngine(settings: EngineSettings, deps: EngineDeps): P
         thread.assign(shards.filter((shard) => shard % count === index));
       }
     },
-    onError: (error) => deps.logger.warn({ error: String(error) }, 'lease heartbeat failed'),
+    onError(error) {
+      if (error instanceof NodeIdTaken) deps.logger.error(error.message);
+      else deps.logger.warn({ error: String(error) }, 'lease heartbeat failed');
+    },
   });
   await keeper.start();
   await Promise.all(threads.map((thread) => thread.start()));

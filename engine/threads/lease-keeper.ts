@@ -4,12 +4,12 @@
  */
 import { leaseBeatMs, leaseTtlMs, shardCount } from '../limits.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { LeaseView, Leases, NodeView } from '../ports/leases.ts';
+import type { LeaseView, Leases, NodeProcess, NodeView } from '../ports/leases.ts';
 
 export interface LeaseKeeperDeps {
   readonly leases: Leases;
   readonly clock: Clock;
-  readonly node: NodeView;
+  readonly node: NodeProcess;
   /** Shards that threads of this node serve right now. */
   served(): ReadonlySet<number>;
   /** The threads should serve exactly these from now on. */
@@ -17,13 +17,23 @@ export interface LeaseKeeperDeps {
   onError(error: unknown): void;
 }
 
+/** Two processes run under one NODE_ID; the older one serves nothing until the other is silent. */
+export class NodeIdTaken extends Error {
+  override readonly name = 'NodeIdTaken';
+}
+
+const nothing: LeaseView = { nodes: [], holders: [] };
+
 export class LeaseKeeper {
   readonly #deps: LeaseKeeperDeps;
-  #view: LeaseView = { nodes: [], holders: [] };
+  #view = nothing;
   #timer: Timer | undefined;
   #beating: Promise<void> = Promise.resolve();
   #closing = false;
   #assigned: readonly number[] = [];
+  /** When the last heartbeat went well; undefined before the first, and after one that failed. */
+  #beatenAt: number | undefined;
+  #isTaken = false;
 
   constructor(deps: LeaseKeeperDeps) {
     this.#deps = deps;
@@ -31,15 +41,18 @@ export class LeaseKeeper {
 
   /** Takes its first leases and goes on; resolves after the first heartbeat. */
   async start(): Promise<void> {
-    await this.#beat();
+    await this.#beat(true);
     this.#schedule();
   }
 
   #schedule(): void {
     if (this.#closing) return;
     this.#timer = this.#deps.clock.after(leaseBeatMs, () => {
-      this.#beating = this.#beat()
-        .catch((error: unknown) => this.#deps.onError(error))
+      this.#beating = this.#beat(false)
+        .catch((error: unknown) => {
+          this.#beatenAt = undefined;
+          this.#deps.onError(error);
+        })
         .then(() => this.#schedule());
     });
   }
@@ -61,14 +74,23 @@ export class LeaseKeeper {
     return shardCount - this.#view.holders.filter((holder) => holder !== undefined).length;
   }
 
-  async #beat(): Promise<void> {
-    const { leases, node } = this.#deps;
-    const view = await leases.beat(node, leaseTtlMs);
+  async #beat(first: boolean): Promise<void> {
+    const { leases, node, clock } = this.#deps;
+    const view = await leases.beat(node, leaseTtlMs, first);
+    const now = clock.monotonic();
+    // After a pause of Postgres every node looks dead to the first that beats: the others get a round's time.
+    const waits = !first && (this.#beatenAt === undefined || now - this.#beatenAt > leaseTtlMs);
+    this.#beatenAt = now;
+    if (view === undefined) {
+      this.#giveWay();
+      return;
+    }
+    this.#isTaken = false;
     const held = shardsOf(view, node.id);
     const share = Math.ceil(shardCount / Math.max(1, view.nodes.length));
     // Shards given up before are only waiting to be served no more.
     const wanted = held.slice(0, share);
-    if (held.length < share)
+    if (held.length < share && !waits)
       wanted.push(...(await leases.acquire(node.id, share - held.length, leaseTtlMs)));
     this.#view = withHolder(view, node.id, wanted);
     if (wanted.join() !== this.#assigned.join() || this.#isBehind(wanted)) {
@@ -78,6 +100,19 @@ export class LeaseKeeper {
     const served = this.#deps.served();
     const surplus = held.filter((shard) => !wanted.includes(shard) && !served.has(shard));
     if (surplus.length > 0) await leases.release(node.id, surplus);
+  }
+
+  /** The leases are the other process's now. */
+  #giveWay(): void {
+    this.#view = nothing;
+    this.#assigned = [];
+    if (this.#isTaken) return;
+    this.#isTaken = true;
+    this.#deps.assign([]);
+    const { id } = this.#deps.node;
+    this.#deps.onError(
+      new NodeIdTaken(`NODE_ID ${id} is used by another process: give each process its own`),
+    );
   }
 
   /** A thread lost a shard whose lease is still ours. */
@@ -91,7 +126,7 @@ export class LeaseKeeper {
     this.#closing = true;
     this.#timer?.cancel();
     await this.#beating;
-    await this.#deps.leases.leave(this.#deps.node.id);
+    await this.#deps.leases.leave(this.#deps.node);
   }
 }
 
