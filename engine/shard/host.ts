@@ -77,14 +77,16 @@ export class Host {
 
   /** Serves exactly these shards from now on: takes what is missing, gives up what is too much. */
   assign(shards: readonly number[]): void {
-    const before = [...this.#desired];
     this.#desired.clear();
     for (const shard of shards) this.#desired.add(shard);
     const missing = shards.filter(
       (shard) => this.#ownerOf[shard] === undefined && !this.#taker.isTaking(shard),
     );
     this.#taker.takeInBackground(missing);
-    const surplus = before.filter((shard) => !this.#desired.has(shard));
+    // What is being taken is looked at again before it is served.
+    const surplus = [...this.#ownerOf.keys()].filter(
+      (shard) => this.#ownerOf[shard] !== undefined && !this.#desired.has(shard),
+    );
     if (surplus.length > 0) void this.#giveUp(new Set(surplus));
   }
 
@@ -179,7 +181,8 @@ export class Host {
 
   #replace(owner: Owner, reason: string): void {
     this.#roster.retire(owner);
-    const shards = [...owner.shards];
+    // Others were given up, and may have come back under another owner.
+    const shards = [...owner.shards].filter((shard) => this.#ownerOf[shard] === owner);
     for (const shard of shards) this.#ownerOf[shard] = undefined;
     if (this.#closing) return;
     this.#deps.observer.log('error', 'an owner ended; a new one takes its shards', {

@@ -40,10 +40,11 @@ export class Taker {
   /** Tries until they are served or should not be any more; only a journal that is not ours is final. */
   async take(shards: readonly number[]): Promise<void> {
     for (const shard of shards) this.#taking.add(shard);
+    const left = new Set(shards);
     try {
-      await this.#takeAll(shards);
+      await this.#takeAll(left);
     } finally {
-      for (const shard of shards) this.#taking.delete(shard);
+      for (const shard of left) this.#taking.delete(shard);
     }
   }
 
@@ -54,11 +55,12 @@ export class Taker {
     });
   }
 
-  async #takeAll(shards: readonly number[]): Promise<void> {
+  /** @param left what is still to be taken; shrinks */
+  async #takeAll(left: Set<number>): Promise<void> {
     const { clock, observer } = this.#deps;
     let current: Try | undefined;
     for (;;) {
-      const wanted = shards.filter((shard) => this.#deps.wants(shard));
+      const wanted = [...left].filter((shard) => this.#deps.wants(shard));
       if (wanted.length === 0) return;
       if (current?.shards.join() !== wanted.join())
         current = { shards: wanted, attempt: { number: undefined } };
@@ -66,7 +68,11 @@ export class Taker {
         const taken = await takeOver(this.#deps, wanted, current.attempt);
         // Its number is an owner's now, or too low for the shards lost.
         current = undefined;
-        if (taken.kept.length > 0) this.#deps.serve(taken);
+        for (const shard of taken.kept) {
+          left.delete(shard);
+          this.#taking.delete(shard);
+        }
+        this.#serve(taken);
         if (taken.lost.length === 0) return;
       } catch (error) {
         if (error instanceof JournalMismatch) throw error;
@@ -74,5 +80,11 @@ export class Taker {
       }
       await sleep(clock, retakeDelayMs);
     }
+  }
+
+  #serve(taken: Taken): void {
+    // What was given up meanwhile stays unserved: it is for whoever has its lease.
+    const kept = taken.kept.filter((shard) => this.#deps.wants(shard));
+    if (kept.length > 0) this.#deps.serve({ ...taken, kept });
   }
 }

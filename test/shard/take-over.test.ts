@@ -1,6 +1,8 @@
 /** Taking shards over again and again: numbers, what is given up meanwhile, what cannot be had. */
 import { describe, expect, it } from 'vitest';
-import { claim, Stage } from './harness.ts';
+import { JournalRefusal } from '../../engine/ports/journal.ts';
+import { unknown } from '../../engine/shard/request.ts';
+import { allShards, claim, Stage } from './harness.ts';
 
 describe('a take-over that fails', () => {
   it('is repeated under its number', async () => {
@@ -43,5 +45,56 @@ describe('a take-over that fails', () => {
     const host = await stage.host(journal);
     expect(host.status().served.length).toBe(256);
     expect(stage.fake.controls.image().owners.slice(0, 4)).toEqual([3, 3, 3, 1]);
+  });
+});
+
+describe('a shard that is given up', () => {
+  it('while it is being taken is not served', async () => {
+    const stage = await Stage.open();
+    const host = await stage.host();
+    host.assign([0, 1]);
+    await stage.clock.pass(100);
+    stage.fake.controls.setReachable(false);
+    host.assign([0, 1, 2, 3]);
+    await stage.clock.pass(600);
+    stage.fake.controls.setReachable(true);
+    // The attempt under way is past its look at what is wanted.
+    const seal = stage.store.seal.bind(stage.store);
+    stage.store.seal = async (...args) => {
+      const sealed = await seal(...args);
+      host.assign([0, 1, 2]);
+      return sealed;
+    };
+    await stage.clock.pass(2_000);
+    expect(host.status().served.toSorted((one, other) => one - other)).toEqual([0, 1, 2]);
+    host.assign([0]);
+    await stage.clock.pass(100);
+    expect(host.status().served).toEqual([0]);
+  });
+
+  it('and comes back stays with its new owner when the old one ends', async () => {
+    const stage = await Stage.open();
+    const late = Promise.withResolvers<void>();
+    const { journal } = stage.fake;
+    const add = async (id: string, payload: string) => {
+      if (id === '1-2') await late.promise;
+      await journal.add(id, payload);
+    };
+    const host = await stage.host({ ...journal, add });
+    await stage.everybodyMayClaim(host);
+    // The old owner still waits for this answer while its shard comes back.
+    const asked = stage.ask(host, claim('a', true));
+    host.assign([]);
+    host.assign(allShards);
+    await stage.clock.pass(100);
+    late.reject(new JournalRefusal('too large'));
+    await stage.clock.pass(1_000);
+    expect(stage.ended).toMatchObject([/refused/]);
+    expect(asked.outcome).toEqual(unknown);
+    const owners = stage.fake.controls.image().owners;
+    await stage.clock.pass(6_000);
+    expect(stage.fake.controls.image().owners).toEqual(owners);
+    expect(host.status().served.length).toBe(256);
+    expect(await stage.answer(host, claim('b'))).toMatchObject({ code: 'claimed' });
   });
 });
