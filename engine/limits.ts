@@ -69,6 +69,8 @@ export const pressurePollMs = 500;
 export const sweepIntervalMs = 1_000;
 export const sweepBatchesMax = 500;
 export const retakeDelayMs = 250;
+/** Shards of an earlier owner whose jobs are damaged or missing are tried again after this at the latest. */
+export const blockedDelayMsMax = 5_000;
 
 // Leases between nodes: a node that missed some heartbeats is taken for dead.
 export const leaseBeatMs = 500;

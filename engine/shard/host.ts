@@ -66,7 +66,7 @@ export class Host {
     });
   }
 
-  /** Begins its background work; resolves once all these shards are served. */
+  /** Begins its background work; resolves once they are served, except those that wait for a repair. */
   async start(shards: readonly number[]): Promise<void> {
     for (const shard of shards) this.#desired.add(shard);
     await this.#taker.take(shards);

@@ -246,7 +246,8 @@ export class Owner {
     while (!this.#ended) {
       try {
         const taken = await takeAgain(this.#deps, [...this.#shards], this.number);
-        if (taken.lost.length > 0) this.#lose(new Set(taken.lost));
+        const gone = new Set([...taken.lost, ...taken.blocked]);
+        if (gone.size > 0) this.#lose(gone);
         await this.#flusher.addAllAgain();
         const after = await this.#deps.journal.ownership();
         // Ended meanwhile: perhaps not all was added.

@@ -2,7 +2,8 @@
  * Taking shards over (DESIGN "Take a shard over"). Guards invariant 2: after step 1 no earlier owner gets a result
  * released; after step 3 nothing it adds late takes effect.
  */
-import { settleOwner, type SettleDeps } from '../settle/settle.ts';
+import { UnknownPayloadFormat } from '../core/codec.ts';
+import { JournalDamaged, JournalGap, settleOwner, type SettleDeps } from '../settle/settle.ts';
 import type { Journal } from '../ports/journal.ts';
 
 export interface TakeOverDeps extends SettleDeps {
@@ -27,6 +28,8 @@ export interface Taken {
   readonly kept: readonly number[];
   /** Taken meanwhile by somebody with a higher number. */
   readonly lost: readonly number[];
+  /** Shards of an earlier owner whose jobs are damaged or missing: nobody may serve them before that is repaired. */
+  readonly blocked: readonly number[];
 }
 
 /** A take-over of some shards that may be tried several times under one number. Never for two owners. */
@@ -76,14 +79,58 @@ export async function takeAgain(
 
   await deps.addAgain?.(after.runId);
   const earlier = kept.length === 0 ? [] : await deps.store.earlierOwners(kept, number);
-  for (const owner of earlier) await settleOwner(deps, owner);
+  const failing = await settleEarlier(deps, earlier);
+  const blocked = await shardsOf(deps, failing, kept, number);
+  const free = kept.filter((shard) => !blocked.has(shard));
   if (kept.length > 0) {
     // Leftovers were looked for in this run; another one may hold less, or more that their owner added again.
     const { runId } = await deps.journal.ownership();
     if (runId !== after.runId) throw new Error('the journal was restarted during the take-over');
   }
-  const sealed = kept.length === 0 || (await deps.store.seal(kept, number, earlier));
-  deps.observer.takenOver(kept.length, deps.clock.monotonic() - startedAt);
-  if (!sealed) return { number, journalId, runId: after.runId, kept: [], lost: shards };
-  return { number, journalId, runId: after.runId, kept, lost };
+  const settled = earlier.filter((owner) => !failing.has(owner));
+  const sealed = free.length === 0 || (await deps.store.seal(free, number, settled));
+  deps.observer.takenOver(free.length, deps.clock.monotonic() - startedAt);
+  const taken = { number, journalId, runId: after.runId, blocked: [...blocked] };
+  return sealed ? { ...taken, kept: free, lost } : { ...taken, kept: [], lost: [...lost, ...free] };
+}
+
+/** Settles each of them; returns those that cannot be, because their jobs in the journal are not what they were. */
+async function settleEarlier(
+  deps: TakeOverDeps,
+  earlier: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const failing = new Set<number>();
+  for (const owner of earlier) {
+    try {
+      await settleOwner(deps, owner);
+    } catch (error) {
+      const forGood =
+        error instanceof JournalGap ||
+        error instanceof JournalDamaged ||
+        error instanceof UnknownPayloadFormat;
+      if (!forGood) throw error;
+      deps.observer.log('error', 'an earlier owner cannot be settled; its shards stay unserved', {
+        number: owner,
+        error: error.message,
+      });
+      failing.add(owner);
+    }
+  }
+  return failing;
+}
+
+/** Those of the shards that any of the earlier owners had. */
+async function shardsOf(
+  deps: TakeOverDeps,
+  owners: ReadonlySet<number>,
+  shards: readonly number[],
+  number: number,
+): Promise<ReadonlySet<number>> {
+  const had = new Set<number>();
+  if (owners.size === 0) return had;
+  for (const shard of shards) {
+    const earlier = await deps.store.earlierOwners([shard], number);
+    if (earlier.some((owner) => owners.has(owner))) had.add(shard);
+  }
+  return had;
 }

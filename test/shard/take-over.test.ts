@@ -1,8 +1,9 @@
 /** Taking shards over again and again: numbers, what is given up meanwhile, what cannot be had. */
 import { describe, expect, it } from 'vitest';
+import { shardOf } from '../../engine/core/hash.ts';
 import { JournalRefusal } from '../../engine/ports/journal.ts';
 import { unknown } from '../../engine/shard/request.ts';
-import { allShards, claim, Stage } from './harness.ts';
+import { allShards, batchOf, claim, Stage } from './harness.ts';
 
 describe('a take-over that fails', () => {
   it('is repeated under its number', async () => {
@@ -96,5 +97,41 @@ describe('a shard that is given up', () => {
     expect(stage.fake.controls.image().owners).toEqual(owners);
     expect(host.status().served.length).toBe(256);
     expect(await stage.answer(host, claim('b'))).toMatchObject({ code: 'claimed' });
+  });
+});
+
+describe('an earlier owner whose jobs are missing', () => {
+  it('keeps only its own shards from being served, until they are back', async () => {
+    const stage = await Stage.open();
+    stage.store.addBatch(batchOf(stage.clock, { id: '8' }));
+    const mine = shardOf('7');
+    const first = await stage.host(stage.fake.open(), [mine, (mine + 1) % 256]);
+    const second = await stage.host(
+      stage.fake.open(),
+      allShards.filter((shard) => shard !== mine && shard !== (mine + 1) % 256),
+    );
+    await stage.everybodyMayClaim(first);
+    expect(await stage.answer(first, claim('a'))).toMatchObject({ code: 'claimed' });
+    const [payload] = await stage.finish(stage.fake.journal.read(['1-1']));
+    for (const host of [first, second]) await stage.finish(host.drain(0));
+    stage.fake.controls.loseJobs((id) => id === '1-1');
+
+    // It starts nevertheless.
+    const next = await stage.host();
+    expect(next.status().served.length).toBe(254);
+    expect(stage.alarms).toContain('journal_gap');
+    await stage.everybodyMayClaim(next, '8');
+    expect(await stage.answer(next, claim('a'), '8')).toMatchObject({ code: 'claimed' });
+    expect(await stage.answer(next, claim('b'))).toEqual(unknown);
+    const tries = stage.alarms.length;
+    await stage.clock.pass(60_000);
+    expect(stage.alarms.length - tries).toBeLessThan(20);
+
+    await stage.finish(stage.fake.journal.add('1-1', payload ?? ''));
+    await stage.clock.pass(6_000);
+    expect(next.status().served.length).toBe(256);
+    expect(await stage.answer(next, claim('a'))).toMatchObject({ code: 'repeated' });
+    // One number for all the tries.
+    expect(Math.max(...stage.fake.controls.image().owners)).toBe(4);
   });
 });

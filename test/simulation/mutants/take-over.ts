@@ -5,9 +5,9 @@ const takeOver = 'engine/shard/take-over.ts';
 const owner = 'engine/shard/owner.ts';
 const fakeStore = 'engine/store/fake.ts';
 
-const settleLeftovers = '  for (const owner of earlier) await settleOwner(deps, owner);\n';
-const seal =
-  '  const sealed = kept.length === 0 || (await deps.store.seal(kept, number, earlier));\n';
+const settleLeftovers = '  const failing = await settleEarlier(deps, earlier);\n';
+/** Done again after it, which changes nothing. */
+const sealFirst = '  if (kept.length > 0) await deps.store.seal(kept, number, earlier);\n';
 
 const settleSelfFromJournal: Edit = {
   file: owner,
@@ -42,7 +42,7 @@ export const takeOverMutants: readonly Mutant[] = [
   {
     name: 'seal before leftovers are settled',
     rule: 'Take-over: (2) settle, then (3) seal.',
-    edits: [{ file: takeOver, find: settleLeftovers + seal, replace: seal + settleLeftovers }],
+    edits: [{ file: takeOver, find: settleLeftovers, replace: sealFirst + settleLeftovers }],
   },
   {
     name: 'leftovers of an abandoned take-over ignored',
@@ -50,8 +50,8 @@ export const takeOverMutants: readonly Mutant[] = [
     edits: [
       {
         file: takeOver,
-        find: 'for (const owner of earlier) await',
-        replace: 'for (const owner of earlier.slice(-1)) await',
+        find: 'await settleEarlier(deps, earlier);',
+        replace: 'await settleEarlier(deps, earlier.slice(-1));',
       },
     ],
   },
