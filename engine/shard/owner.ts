@@ -286,16 +286,19 @@ export class Owner {
     return this.#shards.size === 0 && this.waiting === 0 && this.unsettledEvents === 0;
   }
 
-  /** Takes note of what Postgres says of this owner. */
+  /**
+   * Takes note of what Postgres says of this owner. Quarantine comes first: until it is known here, its events count as
+   * unsettled, so that it is asked for again.
+   */
   async progress(progress: OwnerProgress): Promise<void> {
-    if (progress.settled > this.#flusher.settled) this.#settledAt = this.#deps.clock.monotonic();
-    for (const actor of this.#flusher.settledUpTo(progress.settled)) {
-      this.#residents.unpin(actor, progress.settled);
-    }
     if (progress.quarantined > this.#quarantined) {
       for (const batchId of await this.#deps.store.quarantinedBatches(this.number))
         this.#residents.drop(batchId);
       this.#quarantined = progress.quarantined;
+    }
+    if (progress.settled > this.#flusher.settled) this.#settledAt = this.#deps.clock.monotonic();
+    for (const actor of this.#flusher.settledUpTo(progress.settled)) {
+      this.#residents.unpin(actor, progress.settled);
     }
   }
 

@@ -70,13 +70,24 @@ export class Roster {
   }
 
   async followProgress(): Promise<void> {
+    const { store, reporter } = this.#deps;
     const busy = this.all.filter((owner) => owner.unsettledEvents > 0);
-    if (busy.length === 0) return;
-    const rows = await this.#deps.store.progress(busy.map((owner) => owner.number));
+    const rows = busy.length === 0 ? [] : await store.progress(busy.map(({ number }) => number));
     for (const row of rows) {
-      await busy.find((owner) => owner.number === row.number)?.progress(row);
+      try {
+        await busy.find((owner) => owner.number === row.number)?.progress(row);
+      } catch (error) {
+        reporter.report('warn', 'an owner could not be told of its progress', error);
+      }
     }
-    await Promise.all(busy.map((owner) => owner.settleSelf(selfSettleAfterMs)));
+    for (const owner of busy) {
+      // Not waited for: it may last, and the others go on meanwhile.
+      owner
+        .settleSelf(selfSettleAfterMs)
+        .catch((error: unknown) =>
+          reporter.report('warn', 'an owner could not settle itself', error),
+        );
+    }
     for (const owner of this.#retired) if (owner.unsettledEvents === 0) this.#retired.delete(owner);
     for (const owner of this.#live) if (owner.isIdle) this.#live.delete(owner);
   }

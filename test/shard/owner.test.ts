@@ -1,6 +1,7 @@
 /** Owners, loading, eviction and settling over the fakes (DESIGN "Durability protocol"). */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../engine/adapters/seeded-random.ts';
+import { shardOf } from '../../engine/core/hash.ts';
 import { emptyState } from '../../engine/core/state.ts';
 import { flushEventsMax, mailboxMax, residentClaimsMax } from '../../engine/limits.ts';
 import { Actor } from '../../engine/shard/actor.ts';
@@ -84,6 +85,46 @@ describe('an owner', () => {
     await stage.clock.pass(3_000);
     expect(host.status().unsettledEvents).toBe(0);
     expect(stage.store.balance('user:a', 'CNY')).toBeGreaterThan(0);
+  });
+});
+
+describe('progress', () => {
+  it('hears of a quarantine although the first question about it fails', async () => {
+    const stage = await Stage.open();
+    const { store } = stage;
+    const host = await stage.host();
+    await stage.everybodyMayClaim(host);
+    expect(await stage.answer(host, claim('a', true))).toMatchObject({ code: 'claimed' });
+    const progress = store.progress.bind(store);
+    store.progress = async (numbers) =>
+      (await progress(numbers)).map((row) => ({ ...row, quarantined: row.settled > 1 ? 1 : 0 }));
+    store.load = () => Promise.resolve({ kind: 'quarantined' });
+    let questions = 0;
+    store.quarantinedBatches = () => {
+      questions += 1;
+      return questions === 1 ? Promise.reject(new Error('lost')) : Promise.resolve(['7']);
+    };
+    await stage.settle();
+    await stage.clock.pass(1_000);
+    expect(questions).toBe(2);
+    expect(await stage.answer(host, claim('b'))).toMatchObject({ code: 'quarantined' });
+  });
+
+  it('goes on while an owner settles itself', async () => {
+    const stage = await Stage.open();
+    stage.store.addBatch(batchOf(stage.clock, { id: '8' }));
+    const host = await stage.host(undefined, [shardOf('7')]);
+    host.assign([shardOf('7'), shardOf('8')]);
+    await stage.clock.pass(500);
+    await stage.everybodyMayClaim(host);
+    const withOwner = stage.store.withOwner.bind(stage.store);
+    stage.store.withOwner = (number, work) =>
+      number === 1 ? new Promise(() => undefined) : withOwner(number, work);
+    await stage.clock.pass(4_000);
+    await stage.everybodyMayClaim(host, '8');
+    await stage.clock.pass(4_000);
+    // The first one hangs; the second one has settled.
+    expect(host.status().unsettledEvents).toBe(1);
   });
 });
 
