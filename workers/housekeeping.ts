@@ -52,7 +52,9 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
   });
 
   const audit = async () => {
-    const result = await books.audit();
+    const result = await books.auditAlone();
+    // Another process is at it: the ledger need not be read twice at a time.
+    if (result === undefined) return;
     audited.setToCurrentTime();
     quarantined.set(result.quarantined ?? 0);
     const off = result.assets.reduce((sum, asset) => sum + Math.abs(asset.difference), 0);

@@ -31,28 +31,43 @@ const sumQueries = {
 
 type Column = keyof typeof sumQueries;
 
+/** Any number; the same in every version of the program, and no other lock's. */
+const auditLock = 7_261_936;
+
 /** See `Books.audit`. */
-export async function audit({ pool }: BooksContext): Promise<Audit> {
+export function audit({ pool }: BooksContext): Promise<Audit> {
+  return transaction(pool, auditSnapshot, beginSnapshot);
+}
+
+/** See `Books.auditAlone`. */
+export function auditAlone({ pool }: BooksContext): Promise<Audit | undefined> {
   return transaction(
     pool,
     async (connection) => {
-      await connection.query(`SET LOCAL statement_timeout = ${auditTimeoutMs}`);
-      const sums = new Map<string, Record<Column, bigint>>();
-      for (const column of Object.keys(sumQueries) as Column[])
-        await addSums(connection, sums, column);
-      let mismatches = 0;
-      for (const query of Object.values(mismatchQueries))
-        mismatches += await count(connection, query);
-      const assets = [...sums].sort(([one], [other]) => (one < other ? -1 : 1));
-      const quarantined = await count(connection, 'SELECT FROM batch WHERE quarantined');
-      return {
-        assets: assets.map(([asset, sum]) => auditAsset(asset, sum)),
-        mismatches,
-        quarantined: quarantined || undefined,
-      };
+      // Held until the transaction ends, however it ends.
+      const { rows } = await connection.query<{ mine: boolean }>(
+        'SELECT pg_try_advisory_xact_lock($1) AS mine',
+        [auditLock],
+      );
+      return rows[0]?.mine === true ? auditSnapshot(connection) : undefined;
     },
     beginSnapshot,
   );
+}
+
+async function auditSnapshot(connection: Connection): Promise<Audit> {
+  await connection.query(`SET LOCAL statement_timeout = ${auditTimeoutMs}`);
+  const sums = new Map<string, Record<Column, bigint>>();
+  for (const column of Object.keys(sumQueries) as Column[]) await addSums(connection, sums, column);
+  let mismatches = 0;
+  for (const query of Object.values(mismatchQueries)) mismatches += await count(connection, query);
+  const assets = [...sums].sort(([one], [other]) => (one < other ? -1 : 1));
+  const quarantined = await count(connection, 'SELECT FROM batch WHERE quarantined');
+  return {
+    assets: assets.map(([asset, sum]) => auditAsset(asset, sum)),
+    mismatches,
+    quarantined: quarantined || undefined,
+  };
 }
 
 async function addSums(

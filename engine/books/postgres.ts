@@ -2,7 +2,7 @@
 import { silentObserver } from '../ports/observer.ts';
 import { openPool, type PoolOptions } from '../store/pool.ts';
 import { accounts, entries } from './accounts.ts';
-import { audit } from './audit.ts';
+import { audit, auditAlone } from './audit.ts';
 import { BatchIds } from './batch-ids.ts';
 import { addAudience, confirm } from './confirm.ts';
 import type { BooksContext } from './context.ts';
@@ -51,6 +51,7 @@ export async function postgresBooks(options: BooksOptions): Promise<Books> {
     sent: (userId, cursor, limit) => sent(context, userId, cursor, limit),
     received: (userId, cursor, limit) => received(context, userId, cursor, limit),
     audit: () => audit(context),
+    auditAlone: () => auditAlone(context),
     purge: () => purge(context),
     ping: () =>
       pool.query('SELECT 1').then(

@@ -286,6 +286,8 @@ export interface Books {
   ): Promise<RecordsResult<ReceivedRecord>>;
   /** Derives every side from its own records in one snapshot; reads every row. (invariants 1, 5, 6) */
   audit(): Promise<Audit>;
+  /** The same, unless another `auditAlone` of any process is under way: then undefined, at once. */
+  auditAlone(): Promise<Audit | undefined>;
   /** Forgets idempotency keys older than limits.idempotencyKeptHours. */
   purge(): Promise<void>;
   /** True when Postgres answers. */

@@ -339,6 +339,7 @@ export class World {
       return Promise.resolve({ code: 'page', items, totals, next: undefined });
     },
     audit: () => Promise.resolve(this.audit),
+    auditAlone: unused,
     purge: unused,
     ping: () => Promise.resolve(this.pings),
     close: () => Promise.resolve(),

@@ -156,3 +156,21 @@ for (const [what, { sql, difference }] of Object.entries(damages)) {
     expect(audit.assets.reduce((sum, asset) => sum + asset.difference, 0)).toBe(difference);
   });
 }
+
+test('of the periodic audits one runs at a time, also after one that failed', async () => {
+  const whole = await under.books.audit();
+  const results = await Promise.all(Array.from({ length: 4 }, () => under.books.auditAlone()));
+  expect(results.filter((result) => result !== undefined).length).toBeGreaterThanOrEqual(1);
+
+  const elsewhere = await under.pool.connect();
+  try {
+    await elsewhere.query('BEGIN');
+    await elsewhere.query('SELECT pg_advisory_xact_lock(7261936)');
+    expect(await under.books.auditAlone()).toBeUndefined();
+    expect(await under.books.audit()).toEqual(whole);
+    await elsewhere.query('ROLLBACK');
+    expect(await under.books.auditAlone()).toEqual(whole);
+  } finally {
+    elsewhere.release(true);
+  }
+});
