@@ -51,7 +51,7 @@ export const mailboxMax = 20_000;
 /** Commands under way in one shard thread. */
 export const threadInFlightMax = 100_000;
 export const residentActorsMax = 100_000;
-/** Claims held by resident actors of one thread. */
+/** Claims and listed receivers held by resident actors of one owner. */
 export const residentClaimsMax = 4_000_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
@@ -101,7 +101,7 @@ assert(
   bodyBytesMax > audienceRequestMax * (userIdLengthMax + idOverhead),
   'the largest audience request fits',
 );
-assert(countMax <= residentClaimsMax, 'the largest batch fits into memory');
+assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
 assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');

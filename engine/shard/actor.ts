@@ -12,6 +12,8 @@ export class Actor {
   newest = 0;
   /** Answers of this actor that wait at the gate. */
   waiting = 0;
+  /** What it counted for in memory when it was pinned last; 0 while it is not. */
+  pinnedSize = 0;
   readonly #random: Random;
   #share: number | undefined;
   readonly #inputs: { now: number; position: string; share: () => number };
@@ -26,6 +28,11 @@ export class Actor {
 
   get batchId(): string {
     return this.state.params.id;
+  }
+
+  /** What it takes of the memory budget: itself, its claims, its listed receivers. */
+  get size(): number {
+    return 1 + this.state.receiverIds.length + this.state.listed.size;
   }
 
   /** Draws the share of the next open, unless it is drawn or nothing is left to open. */

@@ -13,7 +13,6 @@ import {
   flushRetryMsMin,
   giveUpTimeoutMs,
   mailboxMax,
-  residentActorsMax,
   stalledAfterMs,
 } from '../limits.ts';
 import { sleep } from '../ports/clock.ts';
@@ -139,7 +138,7 @@ export class Owner {
     if (depth >= mailboxMax) {
       this.#deps.observer.overloaded('mailbox');
       request.reply(overloaded);
-    } else if (actor === undefined && this.#residents.pinned >= residentActorsMax) {
+    } else if (actor === undefined && this.#residents.full) {
       this.#deps.observer.overloaded('residents');
       request.reply(overloaded);
     } else if (actor === undefined) this.#loader.load(request);

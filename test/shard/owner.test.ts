@@ -201,6 +201,32 @@ describe('residency', () => {
     expect(residents.size).toBe(1);
     expect(residents.get('2')).toBe(actors[2]);
   });
+
+  it('counts listed receivers, and knows when what must stay leaves no room', () => {
+    const random = seededRandom(3);
+    const residents = new Residents();
+    const [one, other] = ['1', '2'].map((id) => {
+      const actor = new Actor(emptyState({ ...batchOf(new Stage().clock), id }, 0), 0, random);
+      residents.add(actor);
+      residents.pin(actor);
+      return actor;
+    });
+    if (one === undefined || other === undefined) throw new Error('two actors');
+    expect(residents.full).toBe(false);
+    // As an event grows it: a listed set of this size costs too much time to build here.
+    Object.defineProperty(one.state.listed, 'size', { value: residentClaimsMax });
+    one.newest = 1;
+    residents.pin(one);
+    expect(residents.full).toBe(true);
+    residents.unpin(one, 1);
+    expect(residents.full).toBe(false);
+    residents.unpin(other, 1);
+    // There is room for one of them: the size was taken anew.
+    expect(residents.size).toBe(1);
+    residents.pin(one);
+    residents.dropShards(new Set([0]));
+    expect(residents).toMatchObject({ full: false, size: 0 });
+  });
 });
 
 describe('settling', () => {
