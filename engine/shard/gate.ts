@@ -30,6 +30,8 @@ export interface GateDeps {
   readonly observer: Observer;
   readOwnership(): Promise<Ownership>;
   judge(ownership: Ownership): Verdict;
+  /** Whether the owner still serves the shard: guarded again, whatever the verdict says. */
+  owns(shard: number): boolean;
   /** Resolves when the shards are taken again and payloads repeated; rejects only when the owner has ended. */
   retake(): Promise<void>;
   /** Waits before a failed read is tried again. */
@@ -150,8 +152,10 @@ export class Gate {
 
   #release(entries: readonly Waiting[], lost: ReadonlySet<number>): void {
     const now = this.#deps.clock.monotonic();
-    for (const entry of entries)
-      this.#answer(entry, lost.has(entry.shard) ? unknown : entry.outcome, now);
+    for (const entry of entries) {
+      const isMine = this.#deps.owns(entry.shard) && !lost.has(entry.shard);
+      this.#answer(entry, isMine ? entry.outcome : unknown, now);
+    }
   }
 
   #answer(entry: Waiting, outcome: Outcome, now: number): void {

@@ -81,6 +81,7 @@ export class Owner {
       observer,
       readOwnership: () => journal.ownership(),
       judge: (ownership) => this.#judge(ownership),
+      owns: (shard) => this.#shards.has(shard),
       retake: () => this.#retake(),
       pause: () => sleep(clock, flushRetryMsMax / 4),
     });

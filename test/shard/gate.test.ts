@@ -1,6 +1,7 @@
 /** The output gate (invariants 2 and 3): nothing leaves before it is durable and ownership was read afterwards. */
 import { describe, expect, it } from 'vitest';
-import { unknown } from '../../engine/shard/request.ts';
+import { Gate } from '../../engine/shard/gate.ts';
+import { unknown, type Outcome } from '../../engine/shard/request.ts';
 import { claim, Stage } from './harness.ts';
 
 describe('the gate', () => {
@@ -115,6 +116,34 @@ describe('the gate', () => {
     expect(stage.store.balance('user:a', 'CNY')).toBe(0);
     expect(stage.store.balance('user:b', 'CNY')).toBeGreaterThan(0);
     expect(stage.fake.controls.jobs()).toEqual([]);
+  });
+});
+
+describe('a verdict', () => {
+  it('releases nothing of a shard that is not served any more, even when it names none as lost', async () => {
+    const { clock, observer } = new Stage();
+    const served = new Set([1, 2]);
+    const replies: string[] = [];
+    const gate = new Gate({
+      number: 1,
+      clock,
+      observer,
+      readOwnership: () => Promise.resolve({ journalId: 'j', runId: 'r', owners: [] }),
+      judge: () => {
+        served.delete(2);
+        return { kind: 'release', lost: new Set() };
+      },
+      owns: (shard) => served.has(shard),
+      retake: () => Promise.resolve(),
+      pause: () => Promise.resolve(),
+    });
+    for (const shard of [1, 2]) {
+      const reply = ({ code }: Outcome) => replies.push(`${shard} ${code}`);
+      const request = { batchId: '7', command: claim('a'), reply };
+      gate.wait(0, request, { code: 'not_due' }, shard, undefined);
+    }
+    await clock.pass(10);
+    expect(replies).toEqual(['1 not_due', '2 unknown']);
   });
 });
 
