@@ -84,6 +84,12 @@ export class Flusher {
   durablePayload(seq: number): string | undefined {
     return seq <= this.#durable ? this.#unsettled.get(seq)?.payload : undefined;
   }
+  /** Frozen texts of the unsettled jobs up to this one. */
+  unsettledUpTo(last: number): (readonly [seq: number, payload: string])[] {
+    return [...this.#unsettled]
+      .filter(([seq]) => seq <= last)
+      .map(([seq, job]) => [seq, job.payload]);
+  }
   /** Clock time at which the oldest unsettled job was frozen. */
   get oldestUnsettledAt(): number | undefined {
     return this.#unsettled.values().next().value?.sentAt;

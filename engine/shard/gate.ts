@@ -47,6 +47,7 @@ export class Gate {
   /** Those that the read under way may release. */
   #reading: Waiting[] = [];
   #durable = 0;
+  #told = 0;
   #size = 0;
   #running = false;
   #broken = false;
@@ -55,6 +56,11 @@ export class Gate {
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+  }
+
+  /** Newest job that an answer which has left may reveal. */
+  get told(): number {
+    return this.#told;
   }
 
   get size(): number {
@@ -164,7 +170,10 @@ export class Gate {
     this.#deps.observer.answered(entry.request.command.kind, outcome.code, now - entry.since);
     // "Unknown" reveals no event, and its job may never be sent: a reader must not wait for it.
     if (outcome === unknown) entry.request.reply(unknown);
-    else entry.request.reply(outcome, this.#deps.number, entry.seq);
+    else {
+      this.#told = Math.max(this.#told, entry.seq);
+      entry.request.reply(outcome, this.#deps.number, entry.seq);
+    }
   }
 
   /** Whether somebody waits for an answer of these shards. */

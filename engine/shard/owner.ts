@@ -28,6 +28,7 @@ import { Loader } from './loader.ts';
 import { outcomeOf } from './outcome.ts';
 import { overloaded, quarantined, unknown, type Request } from './request.ts';
 import { Residents } from './residents.ts';
+import { lookForToldLost } from './told-lost.ts';
 import { takeAgain, type Taken, type TakeOverDeps } from './take-over.ts';
 
 export interface OwnerDeps extends TakeOverDeps {
@@ -247,7 +248,12 @@ export class Owner {
       try {
         const taken = await takeAgain(this.#deps, [...this.#shards], this.number);
         const gone = new Set([...taken.lost, ...taken.blocked]);
-        if (gone.size > 0) this.#lose(gone);
+        if (gone.size > 0) {
+          // Before anything is added again, or it would be there.
+          const told = this.#flusher.unsettledUpTo(this.#gate.told);
+          await lookForToldLost(this.#deps, this.number, told, gone);
+          this.#lose(gone);
+        }
         await this.#flusher.addAllAgain();
         const after = await this.#deps.journal.ownership();
         // Ended meanwhile: perhaps not all was added.

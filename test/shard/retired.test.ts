@@ -71,3 +71,33 @@ describe('a live owner', () => {
     expect(await stage.answer(host, claim('a'))).toMatchObject({ code: 'repeated' });
   });
 });
+
+describe('a journal that went back in time', () => {
+  const elsewhere = async (rollsBack: boolean) => {
+    const stage = await Stage.open();
+    const host = await stage.host();
+    await stage.everybodyMayClaim(host);
+    const image = stage.fake.controls.image();
+    expect(await stage.answer(host, claim('a', true))).toMatchObject({ code: 'claimed' });
+    // This one hears of it late.
+    const { journal } = stage.fake;
+    const ownership = journal.ownership.bind(journal);
+    const deaf = Promise.withResolvers<void>();
+    journal.ownership = () => deaf.promise.then(ownership);
+    if (rollsBack) stage.fake.controls.rollBack(image);
+    else stage.fake.controls.restart();
+    await stage.host(stage.fake.open());
+    deaf.resolve();
+    await stage.clock.pass(3_000);
+    expect(stage.lost).toBe(256);
+    return stage.alarms;
+  };
+
+  it('and was believed by another owner raises an alarm that names what is gone', async () => {
+    expect(await elsewhere(true)).toEqual(['told_events_lost']);
+  });
+
+  it('raises none when it has kept everything', async () => {
+    expect(await elsewhere(false)).toEqual([]);
+  });
+});
