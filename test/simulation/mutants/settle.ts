@@ -24,6 +24,8 @@ export const settleMutants: readonly Mutant[] = [
         file: settle,
         find: '    const step = await size.bounding(() =>\n      deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted, size)),\n    );',
         replace: `    const [seen] = await deps.store.progress([number]);
+    // Long enough for somebody else to settle and remove them.
+    await new Promise<void>((resolve) => deps.clock.after(200, resolve));
     const found = await nextPayloads(deps, number, seen?.settled ?? 0, wanted, size.jobsMax);
     const step = await size.bounding(() =>
       deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted, size, found)),
