@@ -16,11 +16,10 @@ import {
   stalledAfterMs,
 } from '../limits.ts';
 import { sleep } from '../ports/clock.ts';
-import { jobId, parseJobId, type Ownership } from '../ports/journal.ts';
+import { jobId, type Ownership } from '../ports/journal.ts';
 import type { Random } from '../ports/random.ts';
 import type { OwnerProgress } from '../ports/store.ts';
 import type { Reporter } from '../journal/reporter.ts';
-import { settleOwner } from '../settle/settle.ts';
 import { Actor } from './actor.ts';
 import { Flusher } from './flusher.ts';
 import { Gate, type Verdict } from './gate.ts';
@@ -28,6 +27,7 @@ import { Loader } from './loader.ts';
 import { outcomeOf } from './outcome.ts';
 import { overloaded, quarantined, unknown, type Request } from './request.ts';
 import { Residents } from './residents.ts';
+import { Settlement } from './settlement.ts';
 import { lookForToldLost } from './told-lost.ts';
 import { takeAgain, type Taken, type TakeOverDeps } from './take-over.ts';
 
@@ -51,12 +51,10 @@ export class Owner {
   readonly #gate: Gate;
   readonly #loader: Loader;
   readonly #residents: Residents;
+  readonly #settlement: Settlement;
   readonly #drawLater = new Set<Actor>();
   #runId: string;
   #ended = false;
-  #quarantined = 0;
-  #settledAt: number;
-  #settlingSelf = false;
 
   constructor(deps: OwnerDeps, taken: Taken) {
     this.#deps = deps;
@@ -64,7 +62,6 @@ export class Owner {
     this.#shards = new Set(taken.kept);
     this.#journalId = taken.journalId;
     this.#runId = taken.runId;
-    this.#settledAt = deps.clock.monotonic();
     this.#residents = new Residents(deps.residentActors);
     const { clock, observer, journal, store } = deps;
     this.#flusher = new Flusher({
@@ -76,6 +73,7 @@ export class Owner {
       onSent: () => this.#drawAhead(),
       onRefused: (reason) => this.end(`payload refused: ${reason}`),
     });
+    this.#settlement = new Settlement(deps, taken.number, this.#flusher, this.#residents);
     this.#gate = new Gate({
       number: taken.number,
       clock,
@@ -292,38 +290,14 @@ export class Owner {
     return this.#shards.size === 0 && this.waiting === 0 && this.unsettledEvents === 0;
   }
 
-  /**
-   * Takes note of what Postgres says of this owner. Quarantine comes first: until it is known here, its events count as
-   * unsettled, so that it is asked for again.
-   */
-  async progress(progress: OwnerProgress): Promise<void> {
-    if (progress.quarantined > this.#quarantined) {
-      for (const batchId of await this.#deps.store.quarantinedBatches(this.number))
-        this.#residents.drop(batchId);
-      this.#quarantined = progress.quarantined;
-    }
-    if (progress.settled > this.#flusher.settled) this.#settledAt = this.#deps.clock.monotonic();
-    for (const actor of this.#flusher.settledUpTo(progress.settled)) {
-      this.#residents.unpin(actor, progress.settled);
-    }
+  /** Takes note of what Postgres says of this owner. */
+  progress(progress: OwnerProgress): Promise<void> {
+    return this.#settlement.progress(progress);
   }
 
   /** Settles for itself when nobody has moved `settled` for `afterMs` although there is something to settle. */
-  async settleSelf(afterMs: number): Promise<void> {
-    const { clock } = this.#deps;
-    const durable = this.#flusher.durable;
-    if (durable <= this.#flusher.settled) this.#settledAt = clock.monotonic();
-    if (this.#settlingSelf || clock.monotonic() - this.#settledAt < afterMs) return;
-    this.#settlingSelf = true;
-    try {
-      // From its own copies, which are what the journal should hold: a job damaged or lost there is healed by it.
-      const read = (ids: readonly string[]) =>
-        Promise.resolve(ids.map((id) => this.#flusher.durablePayload(parseJobId(id)?.seq ?? 0)));
-      await settleOwner({ ...this.#deps, journal: { read } }, this.number);
-      this.#settledAt = clock.monotonic();
-    } finally {
-      this.#settlingSelf = false;
-    }
+  settleSelf(afterMs: number): Promise<void> {
+    return this.#settlement.settleSelf(afterMs);
   }
 
   /** Everybody who waits is told that nobody knows; what was not sent is forgotten. */

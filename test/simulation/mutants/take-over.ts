@@ -10,9 +10,9 @@ const settleLeftovers = '  const failing = await settleEarlier(deps, earlier);\n
 const sealFirst = '  if (kept.length > 0) await deps.store.seal(kept, number, earlier);\n';
 
 const settleSelfFromJournal: Edit = {
-  file: owner,
-  find: 'await settleOwner({ ...this.#deps, journal: { read } }, this.number);',
-  replace: 'void read;\n      await settleOwner(this.#deps, this.number);',
+  file: 'engine/shard/settlement.ts',
+  find: 'await settleOwner({ ...this.#deps, journal: { read } }, this.#number);',
+  replace: 'void read;\n      await settleOwner(this.#deps, this.#number);',
 };
 
 export const takeOverMutants: readonly Mutant[] = [
