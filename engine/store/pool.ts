@@ -6,6 +6,7 @@
 import { Pool, types, type ClientBase, type PoolClient } from 'pg';
 import { assert } from '../core/assert.ts';
 import { silentObserver, type Observer } from '../ports/observer.ts';
+import { sqlState } from './sql-errors.ts';
 
 export interface PoolOptions {
   readonly url: string;
@@ -161,6 +162,12 @@ export async function decidedTransaction<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The server may end an idle transaction between two statements; the next one only tells that nobody is there.
+  let ended: Error | undefined;
+  const noteEnd = (error: Error) => {
+    if (sqlState(error) !== undefined) ended ??= error;
+  };
+  client.on('error', noteEnd);
   try {
     // Awaited: were it to fail, statements sent behind it would each commit by themselves.
     await client.query(begin);
@@ -176,8 +183,9 @@ export async function decidedTransaction<T>(
     await client.query('ROLLBACK').catch((failure: Error) => {
       broken = failure;
     });
-    throw error;
+    throw ended ?? error;
   } finally {
+    client.off('error', noteEnd);
     client.release(broken);
   }
 }

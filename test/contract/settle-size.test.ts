@@ -4,10 +4,14 @@ import { systemClock } from '../../engine/adapters/clock.ts';
 import { encodeEvent, encodePayload } from '../../engine/core/codec.ts';
 import { shardOf } from '../../engine/core/hash.ts';
 import { flushBytesMax, settleBytesMax } from '../../engine/limits.ts';
+import { sleep } from '../../engine/ports/clock.ts';
 import { jobId, parseJobId } from '../../engine/ports/journal.ts';
 import { silentObserver } from '../../engine/ports/observer.ts';
 import type { Store } from '../../engine/ports/store.ts';
 import { JournalGap, settleOwner } from '../../engine/settle/settle.ts';
+import { openPool, transaction } from '../../engine/store/pool.ts';
+import { isTimeout } from '../../engine/store/sql-errors.ts';
+import { freshDatabase } from '../setup/database.ts';
 import { FakeStore } from '../../engine/store/fake.ts';
 import { batchOf, createdAt, fakeUnderTest, postgresUnderTest } from './store-support.ts';
 
@@ -158,5 +162,22 @@ describe('a settle transaction', () => {
     const settled = settleOwner({ ...rest, store, journal: { read } }, number);
     await expect(settled).rejects.toThrow(JournalGap);
     expect(sizes[0]).toBeLessThanOrEqual(settleBytesMax / flushBytesMax);
+  });
+
+  it('knows a pause that the server ended as a timeout (postgres)', async () => {
+    const database = await freshDatabase();
+    const settings = ['idle_in_transaction_session_timeout=50'];
+    const pool = await openPool({ url: database.url, applicationName: 'test', settings });
+    try {
+      const paused = transaction(pool, async (client) => {
+        await sleep(systemClock, 500);
+        await client.query('SELECT 1');
+      });
+      expect(await paused.catch(isTimeout)).toBe(true);
+      expect((await pool.query('SELECT 1')).rowCount).toBe(1);
+    } finally {
+      await pool.end();
+      await database.drop();
+    }
   });
 });
