@@ -9,7 +9,7 @@ import type { Store } from '../ports/store.ts';
 
 export interface ToldLostDeps {
   readonly journal: Pick<Journal, 'read'>;
-  readonly store: Pick<Store, 'progress'>;
+  readonly store: Pick<Store, 'withOwner'>;
   readonly observer: Pick<Observer, 'alarm'>;
 }
 
@@ -21,16 +21,22 @@ export async function lookForToldLost(
   lost: ReadonlySet<number>,
 ): Promise<void> {
   const concerned = told
-    .filter(([, payload]) => decodePayload(payload).shards.some((shard) => lost.has(shard)))
-    .map(([seq]) => seq);
+    .map(([seq, payload]) => ({ seq, shards: decodePayload(payload).shards }))
+    .filter(({ shards }) => shards.some((shard) => lost.has(shard)));
   if (concerned.length === 0) return;
-  const texts = await deps.journal.read(concerned.map((seq) => jobId(number, seq)));
+  const texts = await deps.journal.read(concerned.map(({ seq }) => jobId(number, seq)));
   // Asked afterwards: a job leaves the journal only when it is settled.
-  const [progress] = await deps.store.progress([number]);
-  const settled = progress?.settled ?? 0;
-  const gone = concerned.filter((seq, i) => texts[i] === undefined && seq > settled);
+  // Where the other owner has not sealed yet, it still finds what is added again.
+  const { settled, sealed } = await deps.store.withOwner(number, async (owner) => ({
+    settled: owner.settled,
+    sealed: await owner.sealedAbove([...lost]),
+  }));
+  const gone = concerned.filter(
+    ({ seq, shards }, i) =>
+      texts[i] === undefined && seq > settled && shards.some((shard) => sealed.has(shard)),
+  );
   if (gone.length === 0) return;
-  const ids = gone.map((seq) => jobId(number, seq)).join(' ');
+  const ids = gone.map(({ seq }) => jobId(number, seq)).join(' ');
   deps.observer.alarm(
     'told_events_lost',
     `owner ${number}: the journal came back without jobs ${ids}, and their shards belong to another owner`,
