@@ -1,6 +1,6 @@
 /** One run: a safety phase with faults, a liveness phase without, and the audit of all that was told. */
 import { shareSums, noShares, type AllShares } from './auditor/shares.ts';
-import { Violation } from './auditor/history.ts';
+import { Noticed, Violation } from './auditor/history.ts';
 import { heal, scheduleFaults } from './inject.ts';
 import { drawSetting, type Options, type Setting } from './setting.ts';
 import { Trace } from './trace.ts';
@@ -132,8 +132,10 @@ export async function simulateSetting(setting: Setting, hooks: Hooks = {}): Prom
     });
   } catch (error) {
     const isViolation = error instanceof Violation;
-    failure =
-      error instanceof Error && !isViolation ? (error.stack ?? error.message) : String(error);
+    if (error instanceof Noticed) faults['loss-noticed'] = 1;
+    else
+      failure =
+        error instanceof Error && !isViolation ? (error.stack ?? error.message) : String(error);
     // Even a run that failed is checked to the end when the failure is only that it did not end.
     world.trace(() => `failed: ${failure}`);
   } finally {

@@ -10,7 +10,7 @@ import { FakeStore } from '../../engine/store/fake.ts';
 import { startSettleWorker } from '../../workers/settle.ts';
 import { Adds } from './adds.ts';
 import { Auditor } from './auditor/auditor.ts';
-import { Violation } from './auditor/history.ts';
+import { Noticed, Violation } from './auditor/history.ts';
 import { Clients } from './client.ts';
 import { Dice } from './dice.ts';
 import { Machine } from './machine.ts';
@@ -219,7 +219,11 @@ export class World {
       },
       alarm: (what, detail) => {
         this.trace(() => `alarm ${what}: ${detail}`);
-        if (what === 'journal_gap' && this.#gapsAllowed) return;
+        if (this.#gapsAllowed && what === 'journal_gap') return;
+        if (this.#gapsAllowed && what === 'told_events_lost') {
+          this.fail(new Noticed(detail));
+          return;
+        }
         this.fail(new Violation(`alarm ${what}: ${detail}`));
       },
       quarantined: (batchId, version, reason) => {

@@ -36,12 +36,26 @@ it('every alert is explained in the README', async () => {
   expect(alerts.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
 });
 
-it('the rules do what their tests say', async (context) => {
-  const there = await run('promtool', ['--version']).then(
-    () => true,
-    () => false,
+/** On a CI machine it is installed where that can be done; elsewhere nothing is installed unasked. */
+async function hasPromtool(): Promise<boolean> {
+  const there = () =>
+    run('promtool', ['--version']).then(
+      () => true,
+      () => false,
+    );
+  if (await there()) return true;
+  if (process.env['CI'] !== 'true') return false;
+  await run('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']).catch(
+    async () => {
+      await run('apt-get', ['update']);
+      await run('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
+    },
   );
-  if (!there) return context.skip('promtool is not installed');
+  return there();
+}
+
+it('the rules do what their tests say', { timeout: 180_000 }, async (context) => {
+  if (!(await hasPromtool())) return context.skip('promtool is not installed, and cannot be');
   const { stdout } = await run('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd: folder });
   expect(stdout).toContain('SUCCESS');
 });

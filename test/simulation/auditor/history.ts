@@ -9,6 +9,14 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+/**
+ * The engine itself says that its store has lost what clients were told: it cannot be repaired, but it was noticed.
+ * The run ends here, and is no failure.
+ */
+export class Noticed extends Error {
+  override readonly name = 'Noticed';
+}
+
 export function must(condition: boolean, text: () => string): asserts condition {
   if (!condition) throw new Violation(text());
 }
