@@ -1,11 +1,10 @@
 /** Uniform integers from the operating system's CSPRNG, fetched in blocks. */
 import { randomFillSync } from 'node:crypto';
-import { assert } from '../core/assert.ts';
 import type { Random } from '../ports/random.ts';
+import { uniformBelow } from './uniform.ts';
 
 const blockBytes = 4096;
 const wordBytes = 8;
-const range = 2 ** 53;
 
 /** The Random of production: `crypto.randomFill` in blocks of 4 KiB, rejection sampling, no modulo bias. (E13) */
 export function systemRandom(): Random {
@@ -22,14 +21,5 @@ export function systemRandom(): Random {
     offset += wordBytes;
     return high * 2 ** 32 + low;
   };
-  return {
-    below(bound) {
-      assert(Number.isSafeInteger(bound) && bound >= 1, 'a bound is a positive safe integer');
-      // Words of the last, incomplete stretch would favour small results: draw again.
-      const limit = range - (range % bound);
-      let value = word();
-      while (value >= limit) value = word();
-      return value % bound;
-    },
-  };
+  return uniformBelow(word);
 }

@@ -1,8 +1,6 @@
 /** Reproducible randomness for tests and simulation (splitmix32); never for real shares. */
-import { assert } from '../core/assert.ts';
 import type { Random } from '../ports/random.ts';
-
-const range = 2 ** 53;
+import { uniformBelow } from './uniform.ts';
 
 /** The same seed gives the same numbers on every machine. */
 export function seededRandom(seed: number): Random {
@@ -15,13 +13,5 @@ export function seededRandom(seed: number): Random {
     return (mixed ^ (mixed >>> 15)) >>> 0;
   };
   const word = () => (next32() >>> 11) * 2 ** 32 + next32();
-  return {
-    below(bound) {
-      assert(Number.isSafeInteger(bound) && bound >= 1, 'a bound is a positive safe integer');
-      const limit = range - (range % bound);
-      let value = word();
-      while (value >= limit) value = word();
-      return value % bound;
-    },
-  };
+  return uniformBelow(word);
 }
