@@ -105,6 +105,7 @@ assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits 
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
 assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');
+assert(sweepIntervalMs <= requestTimeoutMs, 'who waits too long is told soon');
 assert(mailboxMax <= threadInFlightMax, 'one batch may not hold more than its thread');
 assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before clients give up');
 assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');

@@ -7,12 +7,15 @@ import { registerLoopLag } from './adapters/loop-lag.ts';
 import { metricsObserver } from './adapters/observer.ts';
 import { systemRandom } from './adapters/random.ts';
 import { assert } from './core/assert.ts';
+import type { Command } from './core/command.ts';
 import { openJournal } from './journal/open.ts';
 import { statusPushMs } from './limits.ts';
 import { Host } from './shard/host.ts';
+import type { Outcome } from './shard/request.ts';
 import { JournalMismatch } from './shard/take-over.ts';
 import { postgresStore } from './store/postgres.ts';
-import type { FromThread, OutcomeItem, ThreadData, ToThread } from './threads/protocol.ts';
+import type { FromThread, ThreadData, ToThread } from './threads/protocol.ts';
+import { eachRequest, OutcomeOutbox } from './threads/wire.ts';
 
 assert(parentPort !== null, 'this file runs as a worker thread');
 const port = parentPort;
@@ -68,27 +71,27 @@ gauge(
   'max',
 );
 
-let outcomes: OutcomeItem[] = [];
-function sendOutcomes(): void {
-  const items = outcomes;
-  outcomes = [];
-  send({ kind: 'outcomes', items });
+const outcomes = new OutcomeOutbox();
+const sendOutcomes = () => send(outcomes.take());
+
+function answered(id: number, outcome: Outcome, number: number, seq: number): void {
+  // Everything released in this turn leaves in one message.
+  if (outcomes.isEmpty) queueMicrotask(sendOutcomes);
+  outcomes.add(id, outcome, number, seq);
 }
+
+const handle = (id: number, batchId: string, command: Command) =>
+  host.handle({
+    batchId,
+    command,
+    reply: (outcome, number = 0, seq = 0) => answered(id, outcome, number, seq),
+  });
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'requests':
-      for (const [id, batchId, command] of message.items) {
-        host.handle({
-          batchId,
-          command,
-          reply(outcome, number = 0, seq = 0) {
-            // Everything released in this turn leaves in one message.
-            if (outcomes.length === 0) queueMicrotask(sendOutcomes);
-            outcomes.push([id, outcome, number, seq]);
-          },
-        });
-      }
+      eachRequest(message.text, handle);
+      for (const item of message.items) handle(...item);
       break;
     case 'assign':
       host.assign(message.shards);

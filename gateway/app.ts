@@ -1,9 +1,11 @@
 /** The HTTP application: the route table on Hono, and the answers for paths and methods it lacks. */
 import { Hono } from 'hono';
+import { toResponse } from './answer.ts';
 import { createAuthenticator } from './auth.ts';
 import type { AppDeps } from './deps.ts';
 import { forwarderTo } from './forward.ts';
-import type { GatewayContext, GatewayEnv } from './http.ts';
+import { type Direct, DirectRoutes } from './direct.ts';
+import { type GatewayContext, type GatewayEnv, honoIncoming } from './incoming.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problems.ts';
 import { requestIds } from './request-id.ts';
@@ -22,7 +24,11 @@ import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { loggable } from './log-error.ts';
 
 export type { AppDeps, AppOptions, Lifecycle, Log } from './deps.ts';
-export type GatewayApp = Hono<GatewayEnv>;
+
+export interface GatewayApp extends Pick<Hono<GatewayEnv>, 'fetch' | 'request' | 'routes'> {
+  /** Asked first by the server; what it does not take goes to `fetch`. */
+  readonly direct: Direct;
+}
 
 /** The whole table; a route outside it does not exist. */
 export function routeTable(deps: AppDeps): readonly Route[] {
@@ -50,10 +56,15 @@ function build(
   deps: Pick<AppDeps, 'metrics' | 'log'>,
   pipeline: Pipeline,
 ): GatewayApp {
-  const app: GatewayApp = new Hono<GatewayEnv>();
+  const app = new Hono<GatewayEnv>();
+  const direct = new DirectRoutes((error) =>
+    deps.log.error(loggable(error), 'a request failed outside its route'),
+  );
   for (const spec of table) {
     const recorder = deps.metrics.route(spec.method, spec.path);
-    app.on(spec.method, spec.path, handlerOf(spec, pipeline, recorder));
+    const handler = handlerOf(spec, pipeline, recorder);
+    app.on(spec.method, spec.path, async (c) => toResponse(await handler(honoIncoming(c))));
+    if (spec.direct === true) direct.add(spec.method, spec.path, handler);
   }
   const methods = [...new Set(table.map(({ method }) => method))];
   // Paths and methods outside the table share one row each: they are the client's to choose.
@@ -61,24 +72,24 @@ function build(
 
   app.notFound((c: GatewayContext) => {
     const startedMs = missing.begin();
-    const requestId = pipeline.requestId(c);
+    const requestId = pipeline.requestId(honoIncoming(c));
     const allowed: string[] = methods.filter(
       (method) => app.router.match(method, c.req.path)[0].length > 0,
     );
     if (allowed.includes('GET')) allowed.push('HEAD');
-    const response =
+    const answer =
       allowed.length === 0
         ? problem(requestId, 'route_not_found')
         : problem(requestId, 'method_not_allowed', { headers: { allow: allowed.join(', ') } });
-    missing.end(response.status, startedMs);
-    return response;
+    missing.end(answer.status, startedMs);
+    return toResponse(answer);
   });
   app.onError((error, c) => {
-    const requestId = pipeline.requestId(c);
+    const requestId = pipeline.requestId(honoIncoming(c));
     deps.log.error({ requestId, ...loggable(error) }, 'a request failed outside its route');
-    return problem(requestId, 'internal');
+    return toResponse(problem(requestId, 'internal'));
   });
-  return app;
+  return { fetch: app.fetch, request: app.request, routes: app.routes, direct: direct.take };
 }
 
 /** The application of API.md. Throws when the options contradict themselves. */
@@ -96,7 +107,7 @@ export function createMetricsApp(
   deps: Pick<AppDeps, 'engine' | 'metrics' | 'threadMetrics' | 'log' | 'randomBytes'>,
 ): GatewayApp {
   return build([metricsRoute(deps)], deps, {
-    auth: { known: () => undefined, verify: () => Promise.resolve({ code: 'missing' }) },
+    auth: { known: () => undefined, verify: () => ({ code: 'missing' }) },
     requestId: requestIds(deps.randomBytes),
     log: deps.log,
   });

@@ -38,7 +38,8 @@ export type Verified =
 export interface Authenticator {
   /** The caller of a header value verified before and still valid; never waits. */
   known(authorization: string | undefined): Caller | undefined;
-  verify(authorization: string | undefined): Promise<Verified>;
+  /** Waits only where the key set may have to be fetched. */
+  verify(authorization: string | undefined): Verified | Promise<Verified>;
 }
 
 interface Entry {
@@ -143,13 +144,29 @@ export function createAuthenticator(
   const keys = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl));
   if (bySecret === undefined && keys === undefined) throw new Error('no key to verify tokens with');
 
-  async function check(token: string, currentDate: Date): Promise<JWTPayload> {
+  /** @throws what libraries and checks refuse, at once or by rejecting */
+  function check(token: string): JWTPayload | Promise<JWTPayload> {
     // The header only chooses between two verifiers, each of which allows its own algorithms alone.
     const shared = keys === undefined || decodeProtectedHeader(token).alg === 'HS256';
     if (shared && bySecret !== undefined) return bySecret(token);
     if (keys === undefined) throw new errors.JOSEAlgNotAllowed('no key of this kind');
-    return (await jwtVerify(token, keys, { ...common, currentDate, algorithms: asymmetric }))
-      .payload;
+    const currentDate = new Date(clock.now());
+    return jwtVerify(token, keys, { ...common, currentDate, algorithms: asymmetric }).then(
+      ({ payload }) => payload,
+    );
+  }
+
+  function accept(authorization: string, { sub, exp, nbf, ...claims }: JWTPayload): Verified {
+    if (typeof sub !== 'string' || !userIdPattern.test(sub) || exp === undefined) {
+      return { code: 'invalid', reason: "The token's sub is missing or not acceptable." };
+    }
+    const caller: Caller = { userId: sub, operator: hasScope(claims, 'operator') };
+    cache.set(authorization, {
+      caller,
+      notBeforeMs: (nbf ?? 0) * 1_000,
+      expiresMs: exp * 1_000,
+    });
+    return { code: 'verified', caller };
   }
 
   return {
@@ -163,30 +180,21 @@ export function createAuthenticator(
       return undefined;
     },
 
-    async verify(authorization) {
+    verify(authorization) {
       if (authorization === undefined) return { code: 'missing' };
       if (authorization.length > tokenLengthMax) {
         return { code: 'invalid', reason: 'The token is too long.' };
       }
       const token = bearer.exec(authorization)?.[1];
       if (token === undefined) return { code: 'missing' };
-      let payload: JWTPayload;
       try {
-        payload = await check(token, new Date(clock.now()));
+        const payload = check(token);
+        return payload instanceof Promise
+          ? payload.then((checked) => accept(authorization, checked)).catch(failure)
+          : accept(authorization, payload);
       } catch (error) {
         return failure(error);
       }
-      const { sub, exp, nbf } = payload;
-      if (typeof sub !== 'string' || !userIdPattern.test(sub) || exp === undefined) {
-        return { code: 'invalid', reason: "The token's sub is missing or not acceptable." };
-      }
-      const caller: Caller = { userId: sub, operator: hasScope(payload, 'operator') };
-      cache.set(authorization, {
-        caller,
-        notBeforeMs: (nbf ?? 0) * 1_000,
-        expiresMs: exp * 1_000,
-      });
-      return { code: 'verified', caller };
     },
   };
 }

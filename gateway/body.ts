@@ -1,6 +1,5 @@
 /** Request bodies: bounded, UTF-8, JSON, and exact about numbers. */
-import { bodyBytesMax } from '../engine/limits.ts';
-import { header, nodeRequest, type GatewayContext } from './http.ts';
+import type { Incoming } from './incoming.ts';
 
 export type BodyRead =
   | { readonly code: 'empty' }
@@ -14,37 +13,6 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Numbers as JavaScript writes them where JSON has none. */
 const noNumber = /"([^"\\]{1,64})"\s*:\s*(?:[-+]?Infinity|NaN|undefined)\b/;
 const mayHoldFloat = /[0-9][.eE]/;
-
-/** True when the request announces a body; node takes none that is not announced. */
-export function hasBody(c: GatewayContext): boolean {
-  const incoming = nodeRequest(c);
-  if (incoming === undefined) return c.req.raw.body !== null;
-  const length = incoming.headers['content-length'];
-  return (
-    (length !== undefined && length !== '0') || incoming.headers['transfer-encoding'] !== undefined
-  );
-}
-
-/** Reads at most the limit; undefined when there is more. Rejects when the client goes away. */
-async function readBytes(c: GatewayContext): Promise<Uint8Array | undefined> {
-  const length = header(c, 'content-length');
-  if (length !== undefined) {
-    if (Number(length) > bodyBytesMax) return undefined;
-    // The HTTP parser holds the client to the announced length.
-    if (nodeRequest(c) !== undefined) return new Uint8Array(await c.req.raw.arrayBuffer());
-  }
-  const reader = c.req.raw.body?.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.byteLength;
-    if (size > bodyBytesMax) return undefined;
-    chunks.push(value);
-  }
-  return Buffer.concat(chunks);
-}
 
 /**
  * A float stays a float: `100.0`, `1e2` and `9007199254740990.7` are not integers here, though
@@ -72,12 +40,12 @@ function parse(text: string): BodyRead {
 }
 
 /** Reads and parses an announced body; rejects only when the client goes away while sending it. */
-export async function readBody(c: GatewayContext): Promise<BodyRead> {
-  const type = header(c, 'content-type');
+export async function readBody(incoming: Incoming): Promise<BodyRead> {
+  const type = incoming.header('content-type');
   if (type !== undefined && !jsonType.test(type)) return { code: 'unsupported_media_type' };
-  const encoding = header(c, 'content-encoding');
+  const encoding = incoming.header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') return { code: 'unsupported_media_type' };
-  const bytes = await readBytes(c);
+  const bytes = await incoming.bytes();
   if (bytes === undefined) return { code: 'body_too_large' };
   if (bytes.byteLength === 0) return { code: 'empty' };
   let text: string;

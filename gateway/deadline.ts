@@ -1,5 +1,6 @@
 /** No request waits for ever: after the deadline its outcome is unknown, and repeating it is safe (invariant 7). */
 import { requestTimeoutMs } from '../engine/limits.ts';
+import type { Answer } from './answer.ts';
 import type { Log } from './deps.ts';
 import { problem } from './problems.ts';
 import { loggable } from './log-error.ts';
@@ -8,9 +9,9 @@ import { loggable } from './log-error.ts';
 export function inTime(
   requestId: string,
   log: Log,
-  answer: Response | Promise<Response>,
-): Response | Promise<Response> {
-  if (answer instanceof Response) return answer;
+  answer: Answer | Promise<Answer>,
+): Answer | Promise<Answer> {
+  if (!(answer instanceof Promise)) return answer;
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {

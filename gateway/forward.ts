@@ -4,7 +4,8 @@
  */
 import type { Engine } from '../engine/api.ts';
 import { requestTimeoutMs } from '../engine/limits.ts';
-import { header, type GatewayContext } from './http.ts';
+import type { Answer } from './answer.ts';
+import type { Incoming } from './incoming.ts';
 import { problem } from './problems.ts';
 
 /** Marks a request that another node has sent on: it is answered here, whatever the answer is. */
@@ -17,23 +18,23 @@ const keptAnswerHeaders = ['content-type', 'retry-after', 'idempotency-replayed'
 export interface Forwarder {
   /** The other node's answer; undefined when the request is for this node. */
   forward(
-    c: GatewayContext,
+    incoming: Incoming,
     requestId: string,
     about: { readonly batchId: string; readonly userId: string },
     body: unknown,
-  ): Promise<Response> | undefined;
+  ): Promise<Answer> | undefined;
   /** Adds to an answer what the node that sent the request on must know. */
-  mark(c: GatewayContext, response: Response, batchId: string): Response;
+  mark(incoming: Incoming, answer: Answer, batchId: string): Answer;
 }
 
 type Nodes = Pick<Engine, 'holderUrl' | 'noteForwarded' | 'toldAbout'>;
 
 export function forwarderTo(engine: Nodes): Forwarder {
   return {
-    forward(c, requestId, { batchId, userId }, body) {
+    forward(incoming, requestId, { batchId, userId }, body) {
       const url = engine.holderUrl(batchId);
-      if (url === undefined || header(c, forwardedHeader) !== undefined) return undefined;
-      return ask(c, url, requestId, body)
+      if (url === undefined || incoming.header(forwardedHeader) !== undefined) return undefined;
+      return ask(incoming, url, requestId, body)
         .then((answer) => {
           const told = answer.headers.get(toldHeader);
           if (told !== null) engine.noteForwarded(told, userId, batchId);
@@ -41,25 +42,25 @@ export function forwarderTo(engine: Nodes): Forwarder {
         })
         .catch(() => problem(requestId, 'unknown', { retryAfterSeconds: 1 }));
     },
-    mark(c, response, batchId) {
-      if (header(c, forwardedHeader) === undefined) return response;
+    mark(incoming, answer, batchId) {
+      if (incoming.header(forwardedHeader) === undefined) return answer;
       const told = engine.toldAbout(batchId);
-      if (told !== undefined) response.headers.set(toldHeader, told);
-      return response;
+      return told === undefined
+        ? answer
+        : { ...answer, headers: { ...answer.headers, [toldHeader]: told } };
     },
   };
 }
 
-function ask(c: GatewayContext, url: string, requestId: string, body: unknown): Promise<Response> {
-  const { pathname, search } = new URL(c.req.url);
+function ask(incoming: Incoming, url: string, requestId: string, body: unknown): Promise<Response> {
   const headers: Record<string, string> = { [forwardedHeader]: '1', 'x-request-id': requestId };
   for (const name of keptRequestHeaders) {
-    const value = header(c, name);
+    const value = incoming.header(name);
     if (value !== undefined) headers[name] = value;
   }
   if (body !== undefined) headers['content-type'] = 'application/json';
-  return fetch(`${url}${pathname}${search}`, {
-    method: c.req.method,
+  return fetch(`${url}${incoming.target}`, {
+    method: incoming.method,
     headers,
     redirect: 'error',
     signal: AbortSignal.timeout(requestTimeoutMs),
@@ -67,11 +68,11 @@ function ask(c: GatewayContext, url: string, requestId: string, body: unknown): 
   });
 }
 
-async function relay(answer: Response, requestId: string): Promise<Response> {
+async function relay(answer: Response, requestId: string): Promise<Answer> {
   const headers: Record<string, string> = { 'x-request-id': requestId };
   for (const name of keptAnswerHeaders) {
     const value = answer.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  return new Response(await answer.text(), { status: answer.status, headers });
+  return { status: answer.status, headers, body: await answer.text() };
 }

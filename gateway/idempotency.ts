@@ -1,8 +1,8 @@
 /** `Idempotency-Key`: the header, the digest of what was asked, and the answer kept under it. */
 import { hash } from 'node:crypto';
-import type { Answer, Books, OnceResult, Tx } from '../engine/books/types.ts';
+import type { Answer as StoredAnswer, Books, OnceResult, Tx } from '../engine/books/types.ts';
 import type { IdempotencyTag } from '../engine/core/types.ts';
-import { answerText } from './http.ts';
+import { answerText, type Answer } from './answer.ts';
 import { problem, type ProblemCode, type ProblemExtras } from './problems.ts';
 
 /** JSON with sorted keys: the same content gives the same text. */
@@ -49,9 +49,9 @@ export async function createOnce(
     readonly tag: IdempotencyTag | undefined;
   },
   create: (tx: Tx) => Promise<{ readonly body: object } | { readonly refusal: Refusal }>,
-): Promise<Response> {
+): Promise<Answer> {
   let refusal: Refusal | undefined;
-  const work = async (tx: Tx): Promise<Answer> => {
+  const work = async (tx: Tx): Promise<StoredAnswer> => {
     // Books may run this again after a conflict: only the last run counts.
     refusal = undefined;
     const made = await create(tx);

@@ -1,15 +1,16 @@
 /**
- * Turns an entry of the route table into a Hono handler: token, path, query, header, body, handler,
- * error. One handler per route: Hono then runs it without composing a middleware chain.
+ * Turns an entry of the route table into a handler: token, path, query, header, body, handler, error.
  */
 import { idempotencyKeyPattern } from '../engine/limits.ts';
+import type { Answer } from './answer.ts';
 import type { Authenticator, Caller, Verified } from './auth.ts';
-import { hasBody, readBody, type BodyRead } from './body.ts';
+import { readBody, type BodyRead } from './body.ts';
 import { inTime } from './deadline.ts';
 import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
 import type { Forwarder } from './forward.ts';
-import { assertNever, clientGone, header, type GatewayContext } from './http.ts';
+import { assertNever } from './http.ts';
+import type { Incoming } from './incoming.ts';
 import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
 import type { Route } from './route.ts';
@@ -18,7 +19,7 @@ import { loggable } from './log-error.ts';
 
 export interface Pipeline {
   readonly auth: Authenticator;
-  readonly requestId: (c: GatewayContext) => string;
+  readonly requestId: (incoming: Incoming) => string;
   readonly log: Log;
   /** Absent where no route belongs to a batch's owner. */
   readonly forwarder?: Forwarder | undefined;
@@ -32,7 +33,7 @@ const challenge = 'Bearer realm="hongbao"';
 function unauthenticated(
   requestId: string,
   verified: Exclude<Verified, { code: 'verified' }>,
-): Response {
+): Answer {
   switch (verified.code) {
     case 'missing':
       return problem(requestId, 'unauthenticated', { headers: { 'www-authenticate': challenge } });
@@ -54,14 +55,14 @@ const scopeMissing = {
 
 /** What became of an exception: the client left, the world has a passing fault, or we are wrong. */
 function failed(
-  c: GatewayContext,
+  incoming: Incoming,
   spec: Route,
   requestId: string,
   log: Log,
   error: unknown,
-): Response {
+): Answer {
   // Nobody reads it; the status only marks it in the metrics.
-  if (clientGone(c)) return new Response(null, { status: 499 });
+  if (incoming.gone()) return { status: 499, headers: noValues, body: '' };
   const passing = isPassing(error);
   log.error(
     { requestId, method: spec.method, route: spec.path, ...loggable(error) },
@@ -72,12 +73,12 @@ function failed(
     : problem(requestId, 'internal');
 }
 
-/** The Hono handler of an entry. */
+/** The handler of an entry; it never rejects. */
 export function handlerOf(
   spec: Route,
   pipeline: Pipeline,
   recorder: RouteRecorder,
-): (c: GatewayContext) => Promise<Response> {
+): (incoming: Incoming) => Promise<Answer> {
   const { auth, log } = pipeline;
   const forwarder = spec.atOwner === true ? pipeline.forwarder : undefined;
   const params = Object.entries(spec.params ?? {});
@@ -86,15 +87,16 @@ export function handlerOf(
       ? spec.handle
       : (call) => inTime(call.requestId, log, spec.handle(call));
 
-  async function serve(c: GatewayContext, requestId: string): Promise<Response> {
+  async function serve(incoming: Incoming, requestId: string): Promise<Answer> {
     let caller = nobody;
     if (spec.auth !== 'none') {
-      const authorization = header(c, 'authorization');
+      const authorization = incoming.header('authorization');
       const known = auth.known(authorization);
       if (known !== undefined) {
         caller = known;
       } else {
-        const verified = await auth.verify(authorization);
+        const verifying = auth.verify(authorization);
+        const verified = verifying instanceof Promise ? await verifying : verifying;
         if (verified.code !== 'verified') return unauthenticated(requestId, verified);
         caller = verified.caller;
       }
@@ -106,7 +108,7 @@ export function handlerOf(
     let errors: FieldError[] | undefined;
     const path: Record<string, string> = {};
     for (const [name, schema] of params) {
-      const value = c.req.param(name) ?? '';
+      const value = incoming.param(name);
       const result = schema.safeParse(value);
       if (!result.success) {
         if (spec.pathRefusal !== undefined) return problem(requestId, spec.pathRefusal);
@@ -120,16 +122,14 @@ export function handlerOf(
 
     let query: Record<string, unknown> = noValues;
     if (spec.query !== undefined) {
-      const { url } = c.req.raw;
-      const mark = url.indexOf('?');
-      if (mark !== -1) {
-        query = checkQuery(spec.query, new URLSearchParams(url.slice(mark)), (errors ??= []));
-      }
+      const { search } = incoming;
+      if (search !== '')
+        query = checkQuery(spec.query, new URLSearchParams(search), (errors ??= []));
     }
 
     let idempotencyKey: string | undefined;
     if (spec.idempotent === true) {
-      idempotencyKey = header(c, 'idempotency-key');
+      idempotencyKey = incoming.header('idempotency-key');
       if (idempotencyKey !== undefined && !idempotencyKeyPattern.test(idempotencyKey)) {
         (errors ??= []).push({
           field: 'Idempotency-Key',
@@ -141,7 +141,7 @@ export function handlerOf(
     let body: unknown;
     if (spec.body !== undefined) {
       // A claim without a body does not wait for one.
-      const read = hasBody(c) ? await readBody(c) : noBody;
+      const read = incoming.hasBody() ? await readBody(incoming) : noBody;
       switch (read.code) {
         case 'body_too_large':
         case 'unsupported_media_type':
@@ -168,21 +168,21 @@ export function handlerOf(
     if (forwarder === undefined) return handle(call);
     const about = { batchId: path['id'] ?? '', userId: caller.userId };
     const sent = body === noValues ? undefined : body;
-    const elsewhere = forwarder.forward(c, requestId, about, sent);
+    const elsewhere = forwarder.forward(incoming, requestId, about, sent);
     if (elsewhere !== undefined) return elsewhere;
-    return forwarder.mark(c, await handle(call), about.batchId);
+    return forwarder.mark(incoming, await handle(call), about.batchId);
   }
 
-  return async (c) => {
+  return async (incoming) => {
     const startedMs = recorder.begin();
-    const requestId = pipeline.requestId(c);
-    let response: Response;
+    const requestId = pipeline.requestId(incoming);
+    let answer: Answer;
     try {
-      response = await serve(c, requestId);
+      answer = await serve(incoming, requestId);
     } catch (error) {
-      response = failed(c, spec, requestId, log, error);
+      answer = failed(incoming, spec, requestId, log, error);
     }
-    recorder.end(response.status, startedMs);
-    return response;
+    recorder.end(answer.status, startedMs);
+    return answer;
   };
 }

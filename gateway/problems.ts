@@ -1,5 +1,7 @@
 /** Every error the gateway can answer: one table, code → status and words. (RFC 9457) */
 
+import type { Answer } from './answer.ts';
+
 interface ProblemKind {
   readonly status: number;
   readonly title: string;
@@ -147,8 +149,8 @@ export function problemText(code: ProblemCode, requestId: string, extras?: Probl
   return `${text}}`;
 }
 
-/** A problem as a response; `Retry-After` is in whole seconds, at least 1. */
-export function problem(requestId: string, code: ProblemCode, extras?: ProblemExtras): Response {
+/** A problem as an answer; `Retry-After` is in whole seconds, at least 1. */
+export function problem(requestId: string, code: ProblemCode, extras?: ProblemExtras): Answer {
   const headers: Record<string, string> = {
     'content-type': 'application/problem+json',
     'x-request-id': requestId,
@@ -157,13 +159,11 @@ export function problem(requestId: string, code: ProblemCode, extras?: ProblemEx
     headers['retry-after'] = String(Math.max(1, Math.ceil(extras.retryAfterSeconds)));
   }
   if (extras?.headers !== undefined) Object.assign(headers, extras.headers);
-  return new Response(problemText(code, requestId, extras), {
-    status: problemKinds[code].status,
-    headers,
-  });
+  const { status } = problemKinds[code];
+  return { status, headers, body: problemText(code, requestId, extras) };
 }
 
 /** A 400 that names one field. */
-export function invalidField(requestId: string, field: string, message: string): Response {
+export function invalidField(requestId: string, field: string, message: string): Answer {
   return problem(requestId, 'invalid_request', { errors: [{ field, message }] });
 }

@@ -1,5 +1,5 @@
 /** Request ids: one per request, in answers, problems and the log. */
-import { header, type GatewayContext } from './http.ts';
+import type { Incoming } from './incoming.ts';
 
 /** Letters that need no escaping in JSON, logs or headers. */
 const sane = /^[A-Za-z0-9._~:-]{1,64}$/;
@@ -7,11 +7,11 @@ const sane = /^[A-Za-z0-9._~:-]{1,64}$/;
 /** Gives each request an id: the caller's own when it is sane, else process prefix and counter. */
 export function requestIds(
   randomBytes: (size: number) => Uint8Array,
-): (c: GatewayContext) => string {
+): (incoming: Incoming) => string {
   const prefix = Buffer.from(randomBytes(6)).toString('base64url').replaceAll('_', '.');
   let count = 0;
-  return (c) => {
-    const given = header(c, 'x-request-id');
+  return (incoming) => {
+    const given = incoming.header('x-request-id');
     if (given !== undefined && sane.test(given)) return given;
     count += 1;
     return `${prefix}-${count.toString(36)}`;

@@ -1,5 +1,6 @@
 /** The route table's one entry type: what registers a route also describes it in OpenAPI. */
 import type { z } from 'zod';
+import type { Answer } from './answer.ts';
 import type { Caller } from './auth.ts';
 import type { ProblemCode } from './problems.ts';
 import type { BodySpec, Parameters } from './validate.ts';
@@ -43,6 +44,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly body?: BodySpec<B>;
   /** Only the node that holds the shard of the batch `id` can answer. */
   readonly atOwner?: boolean;
+  /** Served on node's own request and response (direct.ts), because it is asked very often. */
+  readonly direct?: boolean;
   /** Answers in time by itself, or may take long; others get 503 `unknown` after limits.requestTimeoutMs. */
   readonly ownDeadline?: boolean;
   /** Reads `Idempotency-Key`. */
@@ -50,7 +53,7 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly answers: Readonly<Record<number, AnswerSpec>>;
   /** Codes of its own, beside those that follow from the fields above. */
   readonly problems: readonly ProblemCode[];
-  readonly handle: (call: Call<P, Q, B>) => Response | Promise<Response>;
+  readonly handle: (call: Call<P, Q, B>) => Answer | Promise<Answer>;
 }
 
 /** An entry whose parameter types are no longer told apart. */

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { drainTimeoutMs, requestTimeoutMs } from '../engine/limits.ts';
+import { toResponse } from './answer.ts';
 import type { GatewayApp, Lifecycle } from './app.ts';
 import { problem, problemKinds, problemText, type ProblemCode } from './problems.ts';
 
@@ -80,7 +81,7 @@ export async function startServer(app: GatewayApp, options: ServerOptions): Prom
   const listener = getRequestListener(app.fetch, {
     hostname: 'localhost',
     // A target or Host header that makes no URL; everything else is answered inside the app.
-    errorHandler: () => problem(noRequest, 'bad_request'),
+    errorHandler: () => toResponse(problem(noRequest, 'bad_request')),
   });
   const server = createServer(
     {
@@ -92,7 +93,9 @@ export async function startServer(app: GatewayApp, options: ServerOptions): Prom
       connectionsCheckingInterval: checkEveryMs,
       noDelay: true,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    (incoming, outgoing) => {
+      if (!app.direct(incoming, outgoing)) void listener(incoming, outgoing);
+    },
   );
   server.maxHeadersCount = maxHeaders;
   server.on('clientError', refuseBroken);

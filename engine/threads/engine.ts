@@ -14,13 +14,13 @@ import type {
 import { assert } from '../core/assert.ts';
 import type { Command } from '../core/command.ts';
 import { shardOf } from '../core/hash.ts';
-import { drainTimeoutMs, requestTimeoutMs, shardCount } from '../limits.ts';
+import { drainTimeoutMs, shardCount } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { parseJobId } from '../ports/journal.ts';
 import type { Leases, NodeView } from '../ports/leases.ts';
 import type { Store } from '../ports/store.ts';
 import type { HostStatus } from '../shard/host.ts';
-import { unknown, type Outcome } from '../shard/request.ts';
+import type { Outcome } from '../shard/request.ts';
 import type { Logger } from '../adapters/log.ts';
 import { Acknowledged, concerned } from './acknowledged.ts';
 import { LeaseKeeper, NodeIdTaken } from './lease-keeper.ts';
@@ -49,8 +49,7 @@ export async function startEngine(settings: EngineSettings, deps: EngineDeps): P
   assert(count >= 1 && count <= shardCount, 'between one thread and one for each shard');
   const threads = Array.from(
     { length: count },
-    (_, index) =>
-      new ShardThread({ ...shared, name: `shards-${index}` }, deps.logger, deps.onHopeless),
+    (_, index) => new ShardThread({ ...shared, name: `shards-${index}` }, deps),
   );
   const keeper = new LeaseKeeper({
     node: { ...node, incarnation: randomUUID() },
@@ -76,23 +75,18 @@ class ThreadedEngine implements Engine {
   readonly #threads: readonly ShardThread[];
   readonly #keeper: LeaseKeeper;
   readonly #acknowledged: Acknowledged;
-  readonly #clock: Clock;
 
   constructor(threads: readonly ShardThread[], keeper: LeaseKeeper, deps: EngineDeps) {
     this.#threads = threads;
     this.#keeper = keeper;
     this.#acknowledged = new Acknowledged(deps.store, deps.clock);
-    this.#clock = deps.clock;
   }
 
   #run(batchId: string, command: Command, userId: string): Promise<Outcome> {
     const thread = this.#threads[shardOf(batchId) % this.#threads.length];
     assert(thread !== undefined, 'every shard has a thread');
     return new Promise((resolve) => {
-      // The answer may still come; the client is told that nobody knows, and repeats.
-      const timer = this.#clock.after(requestTimeoutMs, () => resolve(unknown));
       thread.request(batchId, command, (outcome, number, seq) => {
-        timer.cancel();
         this.#acknowledged.note(number, seq, concerned(outcome, userId), batchId);
         resolve(outcome);
       });

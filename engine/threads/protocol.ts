@@ -1,4 +1,4 @@
-/** Messages between the gateway's thread and shard threads. Requests and outcomes travel in coalesced lists. */
+/** Messages between the gateway's thread and shard threads. Requests and outcomes travel together; see wire.ts. */
 import type { Command } from '../core/command.ts';
 import type { RedisSettings } from '../journal/open.ts';
 import type { Outcome } from '../shard/request.ts';
@@ -28,12 +28,20 @@ export type OutcomeItem = readonly [id: number, outcome: Outcome, number: number
 export type ToThread =
   /** Serve exactly these shards from now on. */
   | { readonly kind: 'assign'; readonly shards: readonly number[] }
-  | { readonly kind: 'requests'; readonly items: readonly RequestItem[] }
+  | {
+      readonly kind: 'requests';
+      readonly text: string;
+      readonly items: readonly RequestItem[];
+    }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'metrics' | 'status' }
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
 export type FromThread =
-  | { readonly kind: 'outcomes'; readonly items: readonly OutcomeItem[] }
+  | {
+      readonly kind: 'outcomes';
+      readonly text: string;
+      readonly items: readonly OutcomeItem[];
+    }
   | { readonly kind: 'told'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'status'; readonly status: HostStatus }
   /** All shards are served. */

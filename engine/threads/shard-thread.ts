@@ -5,30 +5,47 @@
 import type { Logger } from '../adapters/log.ts';
 import { assert } from '../core/assert.ts';
 import type { Command } from '../core/command.ts';
-import { threadInFlightMax } from '../limits.ts';
+import { requestTimeoutMs, sweepIntervalMs, threadInFlightMax } from '../limits.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
 import type { HostStatus } from '../shard/host.ts';
 import { overloaded, unknown, type Outcome } from '../shard/request.ts';
-import type { FromThread, OutcomeItem, RequestItem, ThreadData } from './protocol.ts';
+import type { FromThread, ThreadData } from './protocol.ts';
 import { SupervisedThread } from './supervised-thread.ts';
+import { eachOutcome, RequestOutbox } from './wire.ts';
 
 /** Called with the outcome, and the newest job whose events it may reveal (0, 0 for none). */
 export type Answered = (outcome: Outcome, number: number, seq: number) => void;
+
+interface Waiting {
+  readonly batchId: string;
+  readonly since: number;
+  /** Undefined once the client was told that nobody knows: the answer may still come. */
+  answered: Answered | undefined;
+}
 
 export class ShardThread {
   readonly #thread: SupervisedThread;
   #shards: readonly number[] = [];
   readonly #onHopeless: (reason: string) => void;
-  readonly #waiting = new Map<number, Answered>();
-  #outbox: RequestItem[] = [];
+  /** By id, oldest first. */
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #outbox = new RequestOutbox();
+  readonly #clock: Clock;
+  #sweep: Timer | undefined;
   #nextId = 1;
   #status: HostStatus | undefined;
 
-  /** @param onHopeless the thread can never serve; the process should end with this reason */
+  /** @param deps onHopeless: the thread can never serve; the process should end with this reason */
   constructor(
     data: Omit<ThreadData, 'shards'>,
-    logger: Logger,
-    onHopeless: (reason: string) => void,
+    deps: {
+      readonly logger: Logger;
+      readonly clock: Clock;
+      readonly onHopeless: (reason: string) => void;
+    },
   ) {
+    const { logger, clock, onHopeless } = deps;
+    this.#clock = clock;
     this.#onHopeless = onHopeless;
     this.#thread = new SupervisedThread({
       name: data.name,
@@ -57,23 +74,47 @@ export class ShardThread {
   }
 
   #forget(): void {
-    this.#outbox = [];
+    this.#outbox.take();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const answered of waiting) answered(unknown, 0, 0);
+    for (const { answered } of waiting) answered?.(unknown, 0, 0);
   }
 
   #receive(message: FromThread): void {
-    if (message.kind === 'outcomes') for (const item of message.items) this.#answer(item);
-    else if (message.kind === 'status') this.#status = message.status;
+    if (message.kind === 'outcomes') {
+      eachOutcome(message.text, this.#batchOf, this.#answer);
+      for (const item of message.items) this.#answer(...item);
+    } else if (message.kind === 'status') this.#status = message.status;
     else if (message.kind === 'hopeless') this.#onHopeless(message.reason);
   }
 
-  #answer([id, outcome, number, seq]: OutcomeItem): void {
-    const answered = this.#waiting.get(id);
-    assert(answered !== undefined, 'every request is answered once');
+  readonly #batchOf = (id: number): string => {
+    const waiting = this.#waiting.get(id);
+    assert(waiting !== undefined, 'every request is answered once');
+    return waiting.batchId;
+  };
+
+  readonly #answer = (id: number, outcome: Outcome, number: number, seq: number): void => {
+    const waiting = this.#waiting.get(id);
+    assert(waiting !== undefined, 'every request is answered once');
     this.#waiting.delete(id);
-    answered(outcome, number, seq);
+    waiting.answered?.(outcome, number, seq);
+  };
+
+  /** Nobody waits longer than requestTimeoutMs; one timer for all of them. */
+  #tellLate(): void {
+    const longAgo = this.#clock.monotonic() - requestTimeoutMs;
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.since > longAgo) break;
+      waiting.answered?.(unknown, 0, 0);
+      waiting.answered = undefined;
+    }
+    this.#sweep = undefined;
+    if (this.#waiting.size > 0) this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    this.#sweep ??= this.#clock.after(sweepIntervalMs, () => this.#tellLate());
   }
 
   request(batchId: string, command: Command, answered: Answered): void {
@@ -87,16 +128,15 @@ export class ShardThread {
     }
     const id = this.#nextId;
     this.#nextId += 1;
-    this.#waiting.set(id, answered);
+    this.#waiting.set(id, { batchId, since: this.#clock.monotonic(), answered });
+    this.#sweepLater();
     // Requests parsed in this turn of the event loop travel together.
-    if (this.#outbox.length === 0) setImmediate(() => this.#flush());
-    this.#outbox.push([id, batchId, command]);
+    if (this.#outbox.isEmpty) this.#clock.soon(() => this.#flush());
+    this.#outbox.add(id, batchId, command);
   }
 
   #flush(): void {
-    const items = this.#outbox;
-    this.#outbox = [];
-    if (items.length > 0) this.#thread.send({ kind: 'requests', items });
+    if (!this.#outbox.isEmpty) this.#thread.send(this.#outbox.take());
   }
 
   ask(what: 'metrics' | 'status'): Promise<unknown> {
@@ -106,6 +146,7 @@ export class ShardThread {
   /** Answers what is under way, then ends the thread. */
   close(timeoutMs: number): Promise<void> {
     this.#flush();
+    this.#sweep?.cancel();
     return this.#thread.close(timeoutMs);
   }
 }

@@ -2,7 +2,8 @@
 import type { EntryView } from '../../engine/books/types.ts';
 import { pageSizeDefault } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
-import { assertNever, isoTime, page } from '../http.ts';
+import { page } from '../answer.ts';
+import { assertNever, isoTime } from '../http.ts';
 import { invalidField } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';

@@ -1,7 +1,8 @@
 /** The link association: who may claim. (E7, E8) */
 import type { AudienceRequest } from '../../engine/api.ts';
 import type { AppDeps } from '../deps.ts';
-import { answerText, assertNever } from '../http.ts';
+import { answerText, type Answer } from '../answer.ts';
+import { assertNever } from '../http.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
@@ -19,8 +20,8 @@ async function extend(
   { engine, books }: AppDeps,
   requestId: string,
   request: AudienceRequest,
-): Promise<Response> {
-  const stored = (answer: { readonly receivers: number; readonly anyone: boolean }): Response => {
+): Promise<Answer> {
+  const stored = (answer: { readonly receivers: number; readonly anyone: boolean }): Answer => {
     const { receivers, anyone } = answer;
     return answerText(requestId, 200, JSON.stringify({ receivers, anyone }));
   };

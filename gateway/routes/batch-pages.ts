@@ -3,7 +3,8 @@ import QRCode from 'qrcode';
 import type { BatchPage, ClaimItem } from '../../engine/books/types.ts';
 import { linkKeyPattern, pageSizeDefault } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
-import { assertNever, isoTime, isoTimeMaybe, page } from '../http.ts';
+import { page, type Answer } from '../answer.ts';
+import { assertNever, isoTime, isoTimeMaybe } from '../http.ts';
 import { invalidField, problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
@@ -45,6 +46,7 @@ function read({ books, engine }: AppDeps): Route {
   return route({
     method: 'GET',
     path: '/v1/batches/:id',
+    direct: true,
     tag,
     summary: 'State of a batch: sender, listed receivers, packet holders, or with the key (E9)',
     auth: 'user',
@@ -63,10 +65,7 @@ function read({ books, engine }: AppDeps): Route {
   });
 }
 
-function refusal(
-  requestId: string,
-  code: 'batch_not_found' | 'forbidden' | 'quarantined',
-): Response {
+function refusal(requestId: string, code: 'batch_not_found' | 'forbidden' | 'quarantined'): Answer {
   if (code === 'forbidden') {
     return problem(requestId, code, {
       detail:
@@ -93,6 +92,7 @@ function claims({ books, engine }: AppDeps): Route {
   return route({
     method: 'GET',
     path: '/v1/batches/:id/claims',
+    direct: true,
     tag,
     summary: 'Who claimed and opened, in order of claiming',
     auth: 'user',
@@ -161,7 +161,7 @@ function qr({ books, options }: AppDeps, kind: 'svg' | 'png'): Route {
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
       };
-      return new Response(image, { status: 200, headers });
+      return { status: 200, headers, body: image };
     },
   });
 }

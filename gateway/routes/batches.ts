@@ -1,7 +1,8 @@
 /** Batches: create and confirm. (E1–E6) */
 import type { BatchParams } from '../../engine/core/types.ts';
 import type { AppDeps } from '../deps.ts';
-import { answerText, assertNever, isoTime } from '../http.ts';
+import { answerText } from '../answer.ts';
+import { assertNever, isoTime } from '../http.ts';
 import { createOnce, tagOf } from '../idempotency.ts';
 import { problem } from '../problems.ts';
 import { unsettled } from './settled.ts';

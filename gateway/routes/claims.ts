@@ -2,7 +2,8 @@
 import type { ClaimOutcome, OpenOutcome, PacketView } from '../../engine/api.ts';
 import type { IdempotencyTag } from '../../engine/core/types.ts';
 import type { AppDeps } from '../deps.ts';
-import { answerText, assertNever, isoTime } from '../http.ts';
+import { answerText, type Answer } from '../answer.ts';
+import { assertNever, isoTime } from '../http.ts';
 import { digestOf, replayedHeader } from '../idempotency.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
@@ -29,7 +30,7 @@ function packetText(packet: PacketView, withClaimedAt: boolean): string {
   return `${text},"position":"${packet.position}"`;
 }
 
-function claimAnswer(requestId: string, outcome: ClaimOutcome): Response {
+function claimAnswer(requestId: string, outcome: ClaimOutcome): Answer {
   switch (outcome.code) {
     case 'claimed':
       return answerText(
@@ -58,7 +59,7 @@ function claimAnswer(requestId: string, outcome: ClaimOutcome): Response {
   }
 }
 
-function openAnswer(requestId: string, outcome: OpenOutcome): Response {
+function openAnswer(requestId: string, outcome: OpenOutcome): Answer {
   switch (outcome.code) {
     case 'opened':
       return answerText(requestId, 200, `${packetText(outcome.packet, false)}}`);
@@ -99,6 +100,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     params,
     pathRefusal,
     atOwner: true,
+    direct: true,
     ownDeadline: true,
     query: { open: fields.flag },
     idempotent: true,
@@ -142,6 +144,7 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
     params,
     pathRefusal,
     atOwner: true,
+    direct: true,
     ownDeadline: true,
     body: openBody,
     answers: { 200: { description: 'Opened; repeated: the same.', schema: answers.openedPacket } },

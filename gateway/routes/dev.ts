@@ -1,7 +1,7 @@
 /** Development only: tokens for anybody, operators too. Absent unless switched on. */
 import { createTokenSigner } from '../auth.ts';
 import type { AppDeps } from '../deps.ts';
-import { answerText } from '../http.ts';
+import { answerText } from '../answer.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import { devTokenBody } from '../schemas/requests.ts';

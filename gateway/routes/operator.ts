@@ -1,6 +1,7 @@
 /** Operator: deposits and the audit; the token needs the scope `operator`. (E16) */
 import type { AppDeps } from '../deps.ts';
-import { assertNever, page } from '../http.ts';
+import { page } from '../answer.ts';
+import { assertNever } from '../http.ts';
 import { createOnce, tagOf } from '../idempotency.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';

@@ -48,7 +48,7 @@ export function receiveRoutes(): Route[] {
       problems: ['batch_not_found'],
       handle({ requestId, path }) {
         const all = { ...headers, 'x-request-id': requestId };
-        return new Response(html(path.id), { status: 200, headers: all });
+        return { status: 200, headers: all, body: html(path.id) };
       },
     }),
   ];

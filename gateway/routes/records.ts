@@ -2,7 +2,8 @@
 import type { ReceivedRecord, RecordsResult, SentRecord } from '../../engine/books/types.ts';
 import { pageSizeDefault } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
-import { isoTime, isoTimeMaybe, page } from '../http.ts';
+import { page, type Answer } from '../answer.ts';
+import { isoTime, isoTimeMaybe } from '../http.ts';
 import { invalidField } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
@@ -51,7 +52,7 @@ function recordsAnswer<T>(
   requestId: string,
   result: RecordsResult<T>,
   show: (record: T) => object,
-): Response {
+): Answer {
   if (result.code === 'bad_cursor') return invalidField(requestId, 'cursor', 'is not a cursor');
   const totals = result.totals.map(({ asset, count, amount }) => ({ asset, count, amount }));
   const items = result.items.map((record) => show(record));

@@ -1,7 +1,7 @@
 /** Probes, metrics and the API's own description; none needs a token. */
 import { pingTimeoutMs } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
-import { page } from '../http.ts';
+import { answerText, page, type Answer } from '../answer.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
@@ -59,7 +59,7 @@ function probes({ engine, books, lifecycle }: AppDeps): Route[] {
     },
     problems: ['not_ready'],
     async handle({ requestId }) {
-      const refuse = (detail: string | undefined): Response =>
+      const refuse = (detail: string | undefined): Answer =>
         problem(requestId, 'not_ready', { detail, retryAfterSeconds: 1 });
       if (lifecycle.draining) return refuse('The node is shutting down.');
       const status = engine.status();
@@ -98,10 +98,8 @@ export function metricsRoute(
         'x-request-id': requestId,
         'cache-control': 'no-store',
       };
-      return new Response(
-        await metrics.exposition(threads.filter((thread) => thread !== undefined)),
-        { status: 200, headers },
-      );
+      const body = await metrics.exposition(threads.filter((thread) => thread !== undefined));
+      return { status: 200, headers, body };
     },
   });
 }
@@ -116,11 +114,7 @@ export function serviceRoutes(deps: AppDeps, document: () => string): Route[] {
     auth: 'none',
     answers: { 200: { description: 'The document.' } },
     problems: [],
-    handle: ({ requestId }) =>
-      new Response(document(), {
-        status: 200,
-        headers: { 'content-type': 'application/json', 'x-request-id': requestId },
-      }),
+    handle: ({ requestId }) => answerText(requestId, 200, document()),
   });
   const metrics = deps.options.metricsOnSeparatePort ? [] : [metricsRoute(deps)];
   return [...probes(deps), ...metrics, openapi];

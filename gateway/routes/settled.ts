@@ -1,5 +1,6 @@
 /** The wait before reads: what was acknowledged is in the books first (DESIGN "Reads"). */
 import type { Engine } from '../../engine/api.ts';
+import type { Answer } from '../answer.ts';
 import { assertNever } from '../http.ts';
 import { invalidField, problem } from '../problems.ts';
 
@@ -12,7 +13,7 @@ export async function unsettled(
     readonly batchId?: string;
     readonly after?: string | undefined;
   },
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   const outcome = await engine.caughtUp(about);
   switch (outcome) {
     case 'settled':

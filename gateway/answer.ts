@@ -1,0 +1,46 @@
+/** What a handler answers, as a plain value: it leaves through Hono, or straight on node's response (direct.ts). */
+import type { ServerResponse } from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+/** A JSON answer; `text` is JSON already. */
+export function answerText(
+  requestId: string,
+  status: number,
+  text: string,
+  more?: Readonly<Record<string, string>>,
+): Answer {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'x-request-id': requestId,
+  };
+  if (more !== undefined) Object.assign(headers, more);
+  return { status, headers, body: text };
+}
+
+/** Answers of reads are about money and change all the time. */
+const noStore = { 'cache-control': 'no-store' } as const;
+
+/** A read's answer: 200, not to be stored by anybody. */
+export function page(requestId: string, body: unknown): Answer {
+  return answerText(requestId, 200, JSON.stringify(body), noStore);
+}
+
+export function toResponse({ status, headers, body }: Answer): Response {
+  return new Response(body, { status, headers });
+}
+
+/** Writes head and body in one piece. Does nothing when the client has gone. */
+export function writeTo(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  const head: string[] = [];
+  for (const name in headers) head.push(name, headers[name] ?? '');
+  head.push('content-length', String(Buffer.byteLength(body)));
+  outgoing.writeHead(status, head);
+  outgoing.end(body);
+}

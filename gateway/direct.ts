@@ -1,0 +1,62 @@
+/**
+ * The busiest routes without Hono: matched on node's own request and written to node's own response, through the same
+ * pipeline. Measured at 256 connections: 15 µs of CPU for a constant answer instead of 20 µs (bench/README.md).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { writeTo, type Answer } from './answer.ts';
+import { type Incoming, NodeIncoming } from './incoming.ts';
+
+export type Handler = (incoming: Incoming) => Promise<Answer>;
+
+/** True when it has taken the request; false leaves it, untouched, to Hono. */
+export type Direct = (message: IncomingMessage, outgoing: ServerResponse) => boolean;
+
+interface DirectRoute {
+  readonly method: string;
+  readonly target: RegExp;
+  readonly handler: Handler;
+}
+
+/**
+ * Routes of the shape `/a/:id/b`. A target that needs decoding or normalising is not matched: Hono does that.
+ *
+ * @param onError a handler rejected, which pipeline handlers never do
+ */
+export class DirectRoutes {
+  readonly #routes: DirectRoute[] = [];
+  readonly #onError: (error: unknown) => void;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  add(method: string, path: string, handler: Handler): void {
+    const target = new RegExp(`^${path.replace(/:\w+/, '([A-Za-z0-9_-]+)')}(\\?[^#]*)?$`);
+    this.#routes.push({ method, target, handler });
+  }
+
+  readonly take: Direct = (message, outgoing) => {
+    const { method, url = '' } = message;
+    for (const route of this.#routes) {
+      if (route.method !== method) continue;
+      const match = route.target.exec(url);
+      if (match === null) continue;
+      const incoming = new NodeIncoming(message, match[1] ?? '', match[2] ?? '');
+      route.handler(incoming).then(
+        (answer) => this.#answer(message, outgoing, answer),
+        (error: unknown) => {
+          this.#onError(error);
+          outgoing.destroy();
+        },
+      );
+      return true;
+    }
+    return false;
+  };
+
+  #answer(message: IncomingMessage, outgoing: ServerResponse, answer: Answer): void {
+    // A body beyond the limit is not read to its end: the connection cannot be used again.
+    if (message.isPaused()) outgoing.shouldKeepAlive = false;
+    writeTo(outgoing, answer);
+  }
+}
