@@ -44,12 +44,17 @@ export const drainTimeoutMs = 15_000;
 /** A process that is told to end while it starts, or that cannot drain, ends after this at the latest. */
 export const stopTimeoutMs = 75_000;
 export const verifiedTokensMax = 100_000;
+/** Batch ids, queries and small bodies that each route remembers as checked. */
+export const rememberedMax = 10_000;
 
 // Engine
 /** Commands that may wait for one batch's load or gate. */
 export const mailboxMax = 20_000;
 /** Commands under way in one shard thread. */
 export const threadInFlightMax = 100_000;
+/** With so many requests under way in a thread, messages to it keep a distance, so that each carries more. */
+export const crowdMin = 64;
+export const messageGapMs = 1;
 export const residentActorsMax = 100_000;
 /** Claims and listed receivers held by resident actors of one owner. */
 export const residentClaimsMax = 4_000_000;

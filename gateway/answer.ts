@@ -40,7 +40,10 @@ export function writeTo(outgoing: ServerResponse, { status, headers, body }: Ans
   if (outgoing.destroyed || outgoing.headersSent) return;
   const head: string[] = [];
   for (const name in headers) head.push(name, headers[name] ?? '');
-  head.push('content-length', String(Buffer.byteLength(body)));
+  const size = Buffer.byteLength(body);
+  head.push('content-length', String(size));
   outgoing.writeHead(status, head);
-  outgoing.end(body);
+  // ASCII, as nearly always: written as it is.
+  if (typeof body === 'string' && body.length === size) outgoing.end(body, 'latin1');
+  else outgoing.end(body);
 }

@@ -3,8 +3,12 @@ import type { Incoming } from './incoming.ts';
 
 export type BodyRead =
   | { readonly code: 'empty' }
+  /** `latin1`: the same bytes one by one, a name for exactly these. */
+  | { readonly code: 'bytes'; readonly bytes: Uint8Array; readonly latin1: string }
+  | { readonly code: 'body_too_large' | 'unsupported_media_type' };
+
+export type BodyParsed =
   | { readonly code: 'json'; readonly value: unknown }
-  | { readonly code: 'body_too_large' | 'unsupported_media_type' }
   /** `field`: where the text left JSON, when that can be told. */
   | { readonly code: 'invalid_json'; readonly field: string | undefined };
 
@@ -28,7 +32,7 @@ function keepFloatsFloat(
 }
 
 /** Parses JSON text; a text with floats takes the slower, exact way. */
-function parse(text: string): BodyRead {
+function parse(text: string): BodyParsed {
   try {
     const value: unknown = mayHoldFloat.test(text)
       ? JSON.parse(text, keepFloatsFloat)
@@ -39,15 +43,26 @@ function parse(text: string): BodyRead {
   }
 }
 
-/** Reads and parses an announced body; rejects only when the client goes away while sending it. */
+/** Reads an announced body; rejects only when the client goes away while sending it. */
 export async function readBody(incoming: Incoming): Promise<BodyRead> {
   const type = incoming.header('content-type');
-  if (type !== undefined && !jsonType.test(type)) return { code: 'unsupported_media_type' };
+  if (type !== undefined && type !== 'application/json' && !jsonType.test(type))
+    return { code: 'unsupported_media_type' };
   const encoding = incoming.header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') return { code: 'unsupported_media_type' };
   const bytes = await incoming.bytes();
   if (bytes === undefined) return { code: 'body_too_large' };
   if (bytes.byteLength === 0) return { code: 'empty' };
+  const { buffer, byteOffset, byteLength } = bytes;
+  return {
+    code: 'bytes',
+    bytes,
+    latin1: Buffer.from(buffer, byteOffset, byteLength).toString('latin1'),
+  };
+}
+
+/** What the body says. */
+export function parseBody(bytes: Uint8Array): BodyParsed {
   let text: string;
   try {
     text = utf8.decode(bytes);

@@ -74,14 +74,15 @@ export class NodeIncoming implements Incoming {
   bytes(): Promise<Uint8Array | undefined> {
     const message = this.#message;
     // The HTTP parser holds the client to the announced length.
-    if (Number(message.headers['content-length'] ?? 0) > bodyBytesMax) {
-      return Promise.resolve(undefined);
-    }
+    const announced = Number(message.headers['content-length']);
+    if (announced > bodyBytesMax) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const chunks: Uint8Array[] = [];
       let size = 0;
       message.on('data', (chunk: Buffer) => {
         size += chunk.byteLength;
+        // The usual small body comes in one piece; its end need not be waited for.
+        if (chunk.byteLength === announced) resolve(chunk);
         if (size > bodyBytesMax) {
           // The answer ends the connection; see direct.ts.
           message.pause();

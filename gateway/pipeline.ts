@@ -1,10 +1,10 @@
 /**
  * Turns an entry of the route table into a handler: token, path, query, header, body, handler, error.
  */
-import { idempotencyKeyPattern } from '../engine/limits.ts';
+import { idempotencyKeyPattern, rememberedMax } from '../engine/limits.ts';
 import type { Answer } from './answer.ts';
 import type { Authenticator, Caller, Verified } from './auth.ts';
-import { readBody, type BodyRead } from './body.ts';
+import { parseBody, readBody, type BodyRead } from './body.ts';
 import { inTime } from './deadline.ts';
 import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
@@ -13,6 +13,7 @@ import { assertNever } from './http.ts';
 import type { Incoming } from './incoming.ts';
 import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
+import { Remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 import { bounded, checkBody, checkQuery } from './validate.ts';
 import { loggable } from './log-error.ts';
@@ -81,7 +82,13 @@ export function handlerOf(
 ): (incoming: Incoming) => Promise<Answer> {
   const { auth, log } = pipeline;
   const forwarder = spec.atOwner === true ? pipeline.forwarder : undefined;
-  const params = Object.entries(spec.params ?? {});
+  const params = Object.entries(spec.params ?? {}).map(([name, schema]) => ({
+    name,
+    schema,
+    valid: new Remembered<true>(rememberedMax),
+  }));
+  const queries = new Remembered<Readonly<Record<string, unknown>>>(rememberedMax);
+  const bodies = new Remembered<object>(rememberedMax);
   const handle: Route['handle'] =
     spec.ownDeadline === true
       ? spec.handle
@@ -107,24 +114,32 @@ export function handlerOf(
 
     let errors: FieldError[] | undefined;
     const path: Record<string, string> = {};
-    for (const [name, schema] of params) {
+    for (const { name, schema, valid } of params) {
       const value = incoming.param(name);
-      const result = schema.safeParse(value);
-      if (!result.success) {
-        if (spec.pathRefusal !== undefined) return problem(requestId, spec.pathRefusal);
-        (errors ??= []).push({
-          field: name,
-          message: result.error.issues[0]?.message ?? 'is not valid',
-        });
+      if (valid.get(value) === undefined) {
+        const result = schema.safeParse(value);
+        if (result.success) valid.keep(value, true);
+        else {
+          if (spec.pathRefusal !== undefined) return problem(requestId, spec.pathRefusal);
+          (errors ??= []).push({
+            field: name,
+            message: result.error.issues[0]?.message ?? 'is not valid',
+          });
+        }
       }
       path[name] = value;
     }
 
-    let query: Record<string, unknown> = noValues;
-    if (spec.query !== undefined) {
+    let query: Readonly<Record<string, unknown>> = noValues;
+    if (spec.query !== undefined && incoming.search !== '') {
       const { search } = incoming;
-      if (search !== '')
-        query = checkQuery(spec.query, new URLSearchParams(search), (errors ??= []));
+      const known = queries.get(search);
+      if (known === undefined) {
+        const found: FieldError[] = [];
+        query = checkQuery(spec.query, new URLSearchParams(search), found);
+        if (found.length === 0) queries.keep(search, query);
+        else errors = [...(errors ?? []), ...found];
+      } else query = known;
     }
 
     let idempotencyKey: string | undefined;
@@ -146,17 +161,26 @@ export function handlerOf(
         case 'body_too_large':
         case 'unsupported_media_type':
           return problem(requestId, read.code);
-        case 'invalid_json': {
-          const named =
-            read.field === undefined ? undefined : [{ field: read.field, message: 'is not JSON' }];
-          return problem(requestId, 'invalid_json', { errors: named });
-        }
         case 'empty':
           body = spec.body.required ? checkBody(spec.body, {}, (errors ??= [])) : noValues;
           break;
-        case 'json':
-          body = checkBody(spec.body, read.value, (errors ??= []));
+        case 'bytes': {
+          const known = bodies.get(read.latin1);
+          if (known !== undefined) {
+            body = known;
+            break;
+          }
+          const parsed = parseBody(read.bytes);
+          if (parsed.code === 'invalid_json') {
+            const { field } = parsed;
+            const named = field === undefined ? undefined : [{ field, message: 'is not JSON' }];
+            return problem(requestId, 'invalid_json', { errors: named });
+          }
+          const checked = checkBody(spec.body, parsed.value, (errors ??= []));
+          body = checked;
+          if (typeof checked === 'object' && checked !== null) bodies.keep(read.latin1, checked);
           break;
+        }
         default:
           return assertNever(read);
       }

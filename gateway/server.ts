@@ -72,9 +72,12 @@ export async function startServer(app: GatewayApp, options: ServerOptions): Prom
 
   /** While draining each answer ends its connection; a check of one flag, no list of requests. */
   class DrainingResponse extends ServerResponse<IncomingMessage> {
-    override writeHead(status: number, ...head: never[]): this {
+    override writeHead(status: number, reason?: never, head?: never): this {
       if (lifecycle.draining) this.shouldKeepAlive = false;
-      return super.writeHead(status, ...head);
+      // The reason is left out by most callers, and then stands for the headers.
+      return head === undefined
+        ? super.writeHead(status, reason)
+        : super.writeHead(status, reason, head);
     }
   }
 

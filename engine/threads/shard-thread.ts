@@ -5,7 +5,13 @@
 import type { Logger } from '../adapters/log.ts';
 import { assert } from '../core/assert.ts';
 import type { Command } from '../core/command.ts';
-import { requestTimeoutMs, sweepIntervalMs, threadInFlightMax } from '../limits.ts';
+import {
+  crowdMin,
+  messageGapMs,
+  requestTimeoutMs,
+  sweepIntervalMs,
+  threadInFlightMax,
+} from '../limits.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { HostStatus } from '../shard/host.ts';
 import { overloaded, unknown, type Outcome } from '../shard/request.ts';
@@ -32,6 +38,7 @@ export class ShardThread {
   readonly #outbox = new RequestOutbox();
   readonly #clock: Clock;
   #sweep: Timer | undefined;
+  #flushedAt = -Infinity;
   #nextId = 1;
   #status: HostStatus | undefined;
 
@@ -130,12 +137,21 @@ export class ShardThread {
     this.#nextId += 1;
     this.#waiting.set(id, { batchId, since: this.#clock.monotonic(), answered });
     this.#sweepLater();
-    // Requests parsed in this turn of the event loop travel together.
-    if (this.#outbox.isEmpty) this.#clock.soon(() => this.#flush());
+    if (this.#outbox.isEmpty) this.#flushLater();
     this.#outbox.add(id, batchId, command);
   }
 
+  /** Requests of one turn of the event loop travel together; under load, those of a little longer. */
+  #flushLater(): void {
+    const flush = () => this.#flush();
+    const crowded = this.#waiting.size >= crowdMin;
+    const restMs = crowded ? this.#flushedAt + messageGapMs - this.#clock.monotonic() : 0;
+    if (restMs > 0) this.#clock.after(restMs, flush);
+    else this.#clock.soon(flush);
+  }
+
   #flush(): void {
+    this.#flushedAt = this.#clock.monotonic();
     if (!this.#outbox.isEmpty) this.#thread.send(this.#outbox.take());
   }
 
