@@ -1,9 +1,7 @@
-/**
- * Metrics of the gateway. The hot path only adds to plain numbers; prom-client sees them at scrape
- * time, because its own `observe` hashes the labels on each call. No id is ever a label.
- */
-import { AggregatorRegistry, collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+/** Metrics of the gateway; the hot path only adds to plain numbers. No id is ever a label. */
+import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client';
 import { registerLoopLag } from '../engine/adapters/loop-lag.ts';
+import { metricOf, PlainHistogram } from '../engine/adapters/plain-metrics.ts';
 
 /** Counts one route's requests. Not for sharing between routes. */
 export interface RouteRecorder {
@@ -30,39 +28,7 @@ const bounds = [
 interface Row {
   readonly labels: { readonly method: string; readonly route: string };
   readonly byStatus: Map<number, number>;
-  /** One cell per bound and one above. */
-  readonly buckets: Float64Array;
-  sumSeconds: number;
-}
-
-interface Value {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  readonly metricName?: string;
-}
-
-/** The part of a prom-client metric that a registry reads. */
-function metricOf(
-  type: 'counter' | 'histogram' | 'gauge',
-  name: string,
-  help: string,
-  values: () => Value[],
-): Metric {
-  const fixed = { name, help, type, aggregator: 'sum' };
-  const metric = { ...fixed, get: () => Promise.resolve({ ...fixed, values: values() }) };
-  return metric as unknown as Metric;
-}
-
-function* histogramValues(row: Row, name: string): Generator<Value> {
-  let cumulated = 0;
-  for (const [index, bound] of bounds.entries()) {
-    cumulated += row.buckets[index] ?? 0;
-    yield { labels: { ...row.labels, le: bound }, value: cumulated, metricName: `${name}_bucket` };
-  }
-  cumulated += row.buckets[bounds.length] ?? 0;
-  yield { labels: { ...row.labels, le: '+Inf' }, value: cumulated, metricName: `${name}_bucket` };
-  yield { labels: row.labels, value: row.sumSeconds, metricName: `${name}_sum` };
-  yield { labels: row.labels, value: cumulated, metricName: `${name}_count` };
+  readonly seconds: PlainHistogram;
 }
 
 /**
@@ -93,7 +59,7 @@ export function createMetrics({ process = true } = {}): GatewayMetrics {
     metricOf('histogram', duration, 'From the handler’s start to its answer.', () =>
       rows
         .filter((row) => row.byStatus.size > 0)
-        .flatMap((row) => [...histogramValues(row, duration)]),
+        .flatMap((row) => [...row.seconds.values(duration, row.labels)]),
     ),
   );
   registry.registerMetric(
@@ -108,8 +74,8 @@ export function createMetrics({ process = true } = {}): GatewayMetrics {
 
     route(method, pattern) {
       const byStatus = new Map<number, number>();
-      const buckets = new Float64Array(bounds.length + 1);
-      const row: Row = { labels: { method, route: pattern }, byStatus, buckets, sumSeconds: 0 };
+      const seconds = new PlainHistogram(bounds);
+      const row: Row = { labels: { method, route: pattern }, byStatus, seconds };
       rows.push(row);
       return {
         begin() {
@@ -118,11 +84,7 @@ export function createMetrics({ process = true } = {}): GatewayMetrics {
         },
         end(status, startedMs) {
           inFlight -= 1;
-          const seconds = (performance.now() - startedMs) / 1_000;
-          let bucket = 0;
-          while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket += 1;
-          buckets[bucket] = (buckets[bucket] ?? 0) + 1;
-          row.sumSeconds += seconds;
+          seconds.observe((performance.now() - startedMs) / 1_000);
           byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
         },
       };

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Observer } from '../ports/observer.ts';
 import type { Logger } from './log.ts';
+import { metricOf, PlainHistogram } from './plain-metrics.ts';
 
 const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const sizes = [1, 5, 10, 50, 100, 500, 1000, 5000, 20_000];
@@ -12,18 +13,24 @@ const alarmsKeptMax = 100;
 /** Counts what the engine reports into `registry`, and logs what a person should see. */
 export function metricsObserver(registry: Registry, logger: Logger): Observer {
   const registers = [registry];
-  const answers = new Counter({
-    name: 'hongbao_commands_total',
-    help: 'Commands answered by actors, by kind and result',
-    labelNames: ['command', 'result'],
-    registers,
-  });
-  const gate = new Histogram({
-    name: 'hongbao_gate_wait_seconds',
-    help: 'Time a result waited at the output gate',
-    buckets: seconds,
-    registers,
-  });
+  const answers = new Map<string, Map<string, { count: number }>>();
+  registry.registerMetric(
+    metricOf('counter', 'hongbao_commands_total', 'Commands answered, by kind and result', () =>
+      [...answers].flatMap(([command, byResult]) =>
+        Array.from(byResult, ([result, { count }]) => ({
+          labels: { command, result },
+          value: count,
+        })),
+      ),
+    ),
+  );
+  const gate = new PlainHistogram(seconds);
+  const gateName = 'hongbao_gate_wait_seconds';
+  registry.registerMetric(
+    metricOf('histogram', gateName, 'Time a result waited at the output gate', () => [
+      ...gate.values(gateName),
+    ]),
+  );
   const flushDuration = new Histogram({
     name: 'hongbao_flush_duration_seconds',
     help: 'From freezing a journal job until its add replied',
@@ -80,19 +87,17 @@ export function metricsObserver(registry: Registry, logger: Logger): Observer {
 
   const alarmed = new Map<string, number>();
 
-  // One label look-up per kind and result instead of one per answer.
-  const answerChildren = new Map<string, Map<string, Counter.Internal>>();
   const answered = (command: string, code: string) => {
-    let byCode = answerChildren.get(command);
-    if (byCode === undefined) answerChildren.set(command, (byCode = new Map()));
-    let child = byCode.get(code);
-    if (child === undefined) byCode.set(code, (child = answers.labels({ command, result: code })));
-    return child;
+    let byCode = answers.get(command);
+    if (byCode === undefined) answers.set(command, (byCode = new Map()));
+    let counted = byCode.get(code);
+    if (counted === undefined) byCode.set(code, (counted = { count: 0 }));
+    return counted;
   };
 
   return {
     answered(command, code, gateMs) {
-      answered(command, code).inc();
+      answered(command, code).count += 1;
       gate.observe(gateMs / 1000);
     },
     flushed(events, bytes, durationMs) {
