@@ -23,6 +23,19 @@ import { selectQuarantined } from './quarantine.ts';
 import type { Connection } from './statements.ts';
 
 /**
+ * Every statement here finds its rows by a key. Plans for arrays of 20,000 known keys would read whole tables; those
+ * for arrays of any length use the index, unless they were made while the tables were empty: such a plan is kept as
+ * long as nobody analyses the table. (Measured: 120 instead of 34 µs of
+ * server CPU per claim in a new database.)
+ */
+const planSettings = [
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+];
+
+/**
  * Opens the store on a migrated database. (E4, E5, E8, E12–E14)
  *
  * @throws UnsafeServer when the server could lose acknowledged money; the message says what to set
@@ -33,8 +46,7 @@ export async function postgresStore(
   const pool = await openPool({
     ...options,
     applicationName: 'hongbao-store',
-    // Plans for arrays of 20,000 known keys would read whole tables; those for arrays of any length use the index.
-    settings: ['plan_cache_mode=force_generic_plan'],
+    settings: planSettings,
   });
   const shared: Connection = pool;
   return {
