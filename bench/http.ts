@@ -1,132 +1,147 @@
-/** HTTP claim throughput of the real server, everything durable, next to a bare Hono route in the same run. */
+/** HTTP benchmarks: the real server side by side with the limit and the alternatives, everything durable. */
 import { randomBytes } from 'node:crypto';
-import { startLoad } from './http/children.ts';
-import { httpRound, type HttpRound } from './http/round.ts';
-import { bareName, startTargets } from './http/targets.ts';
+import { type Load, startLoad } from './http/children.ts';
+import { type HttpRound, httpRound, type RoundOrder } from './http/round.ts';
+import type { Target } from './http/target.ts';
+import { startTargets } from './http/targets.ts';
+import { type Session, type Workload, workloads } from './http/workloads.ts';
 import type { Cleanup } from './support/cleanup.ts';
-import { median, spreadOf, type Spread } from './support/stats.ts';
-import { table, whole } from './support/table.ts';
+import { median } from './support/stats.ts';
+import { whole } from './support/table.ts';
 
 export interface HttpSettings {
   readonly seconds: number;
   readonly rounds: number;
+  /** Open-loop rounds. */
+  readonly openRounds: number;
+  /** Of `hot`; other workloads run with `connections`. */
+  readonly hotConnections: readonly number[];
   readonly connections: number;
-  /** Tokens, and packets of each batch; far below the gateway's cache of verified tokens. */
+  /** Tokens in turn; below the gateway's cache of verified tokens. */
   readonly receivers: number;
+  readonly packets: number;
+  readonly spreadBatches: number;
+  readonly workloads: readonly string[];
+  readonly targets: readonly string[];
 }
 
-export interface HttpRow {
-  readonly target: string;
-  readonly requestsPerSecond: Spread;
-  /** To the bare route of the same round. */
-  readonly ratio: Spread;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly serverCpuMicros: number;
-  readonly settledCpuMicros: number;
-  readonly loadCpuShare: number;
-  readonly settleSeconds: number | undefined;
-  /** Every token seen for the first time, so that each request also verifies a signature; one round. */
-  readonly firstSightPerSecond: number;
-  readonly problems: readonly string[];
-}
-
-export interface HttpReport {
-  readonly rows: readonly HttpRow[];
-  readonly rounds: readonly HttpRound[];
-}
+/** Before anything is known about a target. */
+const expectedPerSecond = 20_000;
+const limitPerSecond = 60_000;
 
 export async function httpBench(
   settings: HttpSettings,
   redis: boolean,
   cleanup: Cleanup,
   print: (line: string) => void,
-): Promise<HttpReport> {
+): Promise<HttpRound[]> {
   const secret = randomBytes(32).toString('base64url');
-  const { receivers } = settings;
-  const load = await startLoad(secret, receivers, cleanup);
-  const targets = await startTargets(secret, receivers, redis, cleanup);
-
-  const firstSight: HttpRound[] = [];
-  for (const target of targets) {
-    firstSight.push(await report(httpRound(load, target, { ...settings, seconds: undefined })));
-  }
+  const load = startLoad(secret, cleanup);
+  await load.prepare(settings.receivers);
+  const wanted = (name: string) => settings.targets.length === 0 || settings.targets.includes(name);
+  const targets = await startTargets(secret, redis, wanted, cleanup);
   const rounds: HttpRound[] = [];
-  for (let i = 0; i < settings.rounds; i += 1) {
-    // Nobody always runs first, or right after the same neighbour.
-    const turned = targets.map((_, k) => targets[(i + k) % targets.length]);
-    const order = i % 2 === 0 ? turned : turned.toReversed();
-    for (const target of order) {
-      if (target !== undefined) rounds.push(await report(httpRound(load, target, settings)));
+  for (const workload of workloads) {
+    if (!settings.workloads.includes(workload.name)) continue;
+    const counts = workload.name === 'hot' ? settings.hotConnections : [settings.connections];
+    const takers = targets.filter((target) => workload.takes(target));
+    const measure = new Measurement(load, workload, takers, settings, print);
+    await measure.start();
+    for (const connections of counts) rounds.push(...(await measure.run(connections)));
+  }
+  return rounds;
+}
+
+/** One workload on all its targets. */
+class Measurement {
+  readonly #load: Load;
+  readonly #workload: Workload;
+  readonly #targets: readonly Target[];
+  readonly #settings: HttpSettings;
+  readonly #print: (line: string) => void;
+  readonly #sessions = new Map<Target, Session>();
+  /** The most requests per second so far. */
+  readonly #best = new Map<Target, number>();
+
+  constructor(
+    load: Load,
+    workload: Workload,
+    targets: readonly Target[],
+    settings: HttpSettings,
+    print: (line: string) => void,
+  ) {
+    this.#load = load;
+    this.#workload = workload;
+    this.#targets = targets;
+    this.#settings = settings;
+    this.#print = print;
+  }
+
+  /** Makes ready and warms up. */
+  async start(): Promise<void> {
+    this.#print(`\n${this.#workload.title}`);
+    for (const target of this.#targets) {
+      const session = await this.#workload.start(target, this.#load, this.#settings);
+      this.#sessions.set(target, session);
+      await this.#round(target, this.#settings.connections, undefined, 'warm-up');
     }
   }
-  const rows = targets.map(({ name }) => rowOf(name, rounds, firstSight));
-  return { rows, rounds: [...firstSight, ...rounds] };
 
-  async function report(running: Promise<HttpRound>): Promise<HttpRound> {
-    const round = await running;
+  async run(connections: number): Promise<HttpRound[]> {
+    const { rounds, openRounds } = this.#settings;
+    const done: HttpRound[] = [];
+    const rates = new Map<Target, number[]>();
+    for (let i = 0; i < rounds; i += 1) {
+      for (const target of inTurn(this.#targets, i)) {
+        const round = await this.#round(target, connections, undefined);
+        done.push(round);
+        rates.set(target, [...(rates.get(target) ?? []), round.requestsPerSecond]);
+      }
+    }
+    for (let i = 0; i < openRounds; i += 1) {
+      for (const target of inTurn(this.#targets, i)) {
+        // Half of what it can do with so many connections.
+        const half = Math.max(1, Math.floor(median(rates.get(target) ?? []) / 2));
+        done.push(await this.#round(target, connections, half));
+      }
+    }
+    return done;
+  }
+
+  async #round(
+    target: Target,
+    connections: number,
+    rate: number | undefined,
+    mode = rate === undefined ? 'closed loop' : 'open loop',
+  ): Promise<HttpRound> {
+    const { seconds } = this.#settings;
+    const guess = target.kind === 'limit' ? limitPerSecond : expectedPerSecond;
+    const best = this.#best.get(target);
+    const order: RoundOrder = {
+      target,
+      workload: this.#workload,
+      session: this.#sessions.get(target) as Session,
+      connections,
+      expected: Math.ceil((rate ?? best ?? guess) * seconds),
+      limit: { seconds },
+      ...(rate === undefined ? {} : { rate }),
+    };
+    const round = await httpRound(this.#load, order);
+    this.#best.set(target, Math.max(best ?? 0, round.requestsPerSecond));
     const state = round.problems.length === 0 ? '' : `  VOID: ${round.problems.join('; ')}`;
-    print(`${round.target}: ${whole(round.requestsPerSecond)} requests/s${state}`);
+    this.#print(
+      `  ${mode}, ${connections} connections, ${target.name}: ` +
+        `${whole(round.requestsPerSecond)}/s, p99 ${round.result.p99Ms.toFixed(1)} ms${state}`,
+    );
     return round;
   }
 }
 
-function rowOf(
-  name: string,
-  rounds: readonly HttpRound[],
-  firstSight: readonly HttpRound[],
-): HttpRow {
-  const own = rounds.filter(({ target }) => target === name);
-  const bare = rounds.filter(({ target }) => target === bareName);
-  const first = firstSight.filter(({ target }) => target === name);
-  const of = (pick: (round: HttpRound) => number) => median(own.map(pick));
-  const waits = own.flatMap(({ settleSeconds }) => settleSeconds ?? []);
-  return {
-    target: name,
-    requestsPerSecond: spreadOf(own.map((round) => round.requestsPerSecond)),
-    ratio: spreadOf(
-      own.map((round, i) => round.requestsPerSecond / (bare[i]?.requestsPerSecond ?? Number.NaN)),
-    ),
-    p50Ms: of((round) => round.p50Ms),
-    p99Ms: of((round) => round.p99Ms),
-    serverCpuMicros: of((round) => round.serverCpuMicros),
-    settledCpuMicros: of((round) => round.settledCpuMicros),
-    loadCpuShare: of((round) => round.loadCpuShare),
-    settleSeconds: waits.length === 0 ? undefined : median(waits),
-    firstSightPerSecond: median(first.map((round) => round.requestsPerSecond)),
-    problems: [...first, ...own].flatMap(({ problems }) => problems),
-  };
-}
-
-export function httpTable(rows: readonly HttpRow[]): string {
-  return table(
-    [
-      { title: 'POST …/claims?open=true', align: 'left' },
-      { title: 'requests/s' },
-      { title: 'min … max' },
-      { title: '÷ bare' },
-      { title: 'min … max' },
-      { title: 'p50 / p99 ms' },
-      { title: 'CPU µs' },
-      { title: 'until settled' },
-      { title: 'settled after s' },
-      { title: 'load CPU' },
-      { title: 'first sight/s' },
-      { title: 'adds up' },
-    ],
-    rows.map((row) => [
-      row.target,
-      whole(row.requestsPerSecond.median),
-      `${whole(row.requestsPerSecond.min)} … ${whole(row.requestsPerSecond.max)}`,
-      row.ratio.median.toFixed(2),
-      `${row.ratio.min.toFixed(2)} … ${row.ratio.max.toFixed(2)}`,
-      `${row.p50Ms} / ${row.p99Ms}`,
-      row.serverCpuMicros.toFixed(1),
-      row.settleSeconds === undefined ? '–' : row.settledCpuMicros.toFixed(1),
-      row.settleSeconds?.toFixed(2) ?? '–',
-      `${Math.round(row.loadCpuShare * 100)} %`,
-      whole(row.firstSightPerSecond),
-      row.problems.length === 0 ? 'yes' : `VOID: ${row.problems[0]}`,
-    ]),
-  );
+/** Nobody always runs first, or right after the same neighbour. */
+function inTurn(targets: readonly Target[], round: number): readonly Target[] {
+  const turned = [
+    ...targets.slice(round % targets.length),
+    ...targets.slice(0, round % targets.length),
+  ];
+  return round % 2 === 0 ? turned : turned.toReversed();
 }

@@ -1,19 +1,33 @@
-/** The two helper processes: the load generator and the bare server. */
+/** Helper processes: the load generator, the bare server, peers and their drains. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { FromLoad, LoadOrder, LoadResult, ToLoad } from '../load/protocol.ts';
 import type { Cleanup } from '../support/cleanup.ts';
-import type { FromLoad, LoadResult, ToLoad } from './load-protocol.ts';
 
-function start(file: string, cleanup: Cleanup): ChildProcess {
+const benchFolder = join(import.meta.dirname, '..');
+
+export interface Helper {
+  readonly pid: number;
+  stop(): Promise<unknown>;
+}
+
+/** @param file below bench/ */
+export function startHelper(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  cleanup: Cleanup,
+): Helper & { readonly child: ChildProcess } {
   // Its own session: Ctrl-C is for us.
-  const child = fork(join(import.meta.dirname, file), { detached: true });
+  const options = { detached: true, env: { ...process.env, ...env } };
+  const child = fork(join(benchFolder, file), options);
   const exited = once(child, 'exit');
-  cleanup.add(() => {
+  const stop = () => {
     child.kill();
     return exited;
-  });
-  return child;
+  };
+  cleanup.add(stop);
+  return { child, pid: child.pid ?? 0, stop };
 }
 
 async function nextMessage<T>(child: ChildProcess): Promise<T> {
@@ -31,35 +45,38 @@ async function nextMessage<T>(child: ChildProcess): Promise<T> {
   }
 }
 
-export interface Load {
-  run(order: Omit<Extract<ToLoad, { kind: 'run' }>, 'kind'>): Promise<LoadResult>;
+/** A server on a port of its own; resolves when it listens. */
+export async function startHelperServer(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  cleanup: Cleanup,
+): Promise<Helper & { readonly url: string }> {
+  const { child, ...helper } = startHelper(file, env, cleanup);
+  const { port } = await nextMessage<{ readonly port: number }>(child);
+  return { ...helper, url: `http://127.0.0.1:${port}` };
 }
 
-/** Starts the load process and lets it make the receivers' tokens. */
-export async function startLoad(
-  secret: string,
-  receivers: number,
-  cleanup: Cleanup,
-): Promise<Load> {
-  const child = start('load.ts', cleanup);
-  const ask = async (order: ToLoad): Promise<FromLoad> => {
+export interface Load {
+  /** Makes the receivers' tokens, instead of those made before. */
+  prepare(receivers: number): Promise<void>;
+  run(order: LoadOrder): Promise<LoadResult>;
+}
+
+export function startLoad(secret: string, cleanup: Cleanup): Load {
+  const { child } = startHelper('load/main.ts', {}, cleanup);
+  const ask = async (message: ToLoad): Promise<FromLoad> => {
     const answer = nextMessage<FromLoad>(child);
-    child.send(order);
+    child.send(message);
     return answer;
   };
-  await ask({ kind: 'prepare', secret, receivers });
   return {
+    async prepare(receivers) {
+      await ask({ kind: 'prepare', secret, receivers });
+    },
     async run(order) {
-      const answer = await ask({ kind: 'run', ...order });
+      const answer = await ask({ kind: 'run', order });
       if (answer.kind === 'done') return answer.result;
       throw new Error(answer.kind === 'failed' ? `load: ${answer.reason}` : 'load: unexpected');
     },
   };
-}
-
-/** The bare Hono server; resolves when it listens. */
-export async function startBare(cleanup: Cleanup): Promise<{ url: string; pid: number }> {
-  const child = start('bare.ts', cleanup);
-  const { port } = await nextMessage<{ readonly port: number }>(child);
-  return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0 };
 }

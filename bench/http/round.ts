@@ -1,67 +1,119 @@
-/** One round against one target. */
-import { cpuBetween, cpuByPid } from '../support/processes.ts';
+/** One round of one workload against one target. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadOrder, LoadResult } from '../load/protocol.ts';
 import type { Load } from './children.ts';
-import type { LoadResult } from './load-protocol.ts';
-import type { Target } from './targets.ts';
+import { cpuOf, cpuSince } from './cpu.ts';
+import type { Books, Target } from './target.ts';
+import type { Claims, Session, Workload } from './workloads.ts';
 
 export interface HttpRound {
   readonly target: string;
+  readonly workload: string;
+  readonly connections: number;
+  /** Open loop: requests a second that were due. */
+  readonly rate: number | undefined;
   readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** All server processes, while the load ran. */
-  readonly serverCpuMicros: number;
-  /** The same until everything was settled. */
+  /** CPU per request of the processes that it waits for, while the load ran. */
+  readonly answerCpuMicros: number;
+  /** CPU per request of all processes until everything was settled. */
   readonly settledCpuMicros: number;
   readonly loadCpuShare: number;
-  readonly settleSeconds: number | undefined;
+  /** Accepted and not in the ledger when the last answer came. */
+  readonly unsettled: number;
+  readonly settleSeconds: number;
   readonly result: LoadResult;
   /** Why the round is void; empty when it counts. */
   readonly problems: readonly string[];
 }
 
-export interface RoundOrder {
-  readonly connections: number;
-  readonly receivers: number;
-  /** Undefined: every receiver once. */
-  readonly seconds: number | undefined;
+export interface RoundOrder extends Pick<LoadOrder, 'limit' | 'connections' | 'rate'> {
+  readonly target: Target;
+  readonly workload: Workload;
+  readonly session: Session;
+  /** Requests there will be, about. */
+  readonly expected: number;
 }
 
-/** More than any server here answers, so that the batches of a round suffice. */
-const requestsPerSecondMax = 60_000;
+const settledMs = 300_000;
+const settledPollMs = 20;
 
-export async function httpRound(load: Load, target: Target, order: RoundOrder): Promise<HttpRound> {
-  const { connections, receivers, seconds } = order;
-  const needed =
-    seconds === undefined ? 1 : Math.ceil((requestsPerSecondMax * seconds) / receivers) + 1;
-  const batches = await target.makeBatches(needed);
-  const before = await cpuByPid(await target.pids());
-  const result = await load.run({ url: target.url, connections, batches, seconds });
-  const loaded = await cpuByPid(await target.pids());
-  const settled = await target.settle?.(batches, result);
-  const after = settled === undefined ? loaded : await cpuByPid(await target.pids());
-  const perRequest = (cpuSeconds: number) => (cpuSeconds * 1e6) / result.requests;
+export async function httpRound(load: Load, order: RoundOrder): Promise<HttpRound> {
+  const { target, workload, session, connections, expected, limit, rate } = order;
+  const traffic = await session.traffic(expected);
+  const booked = (await target.books?.claims()) ?? 0;
+  const before = await cpuOf(target);
+  const paced = rate === undefined ? {} : { rate };
+  const result = await load.run({ url: target.url, connections, traffic, limit, ...paced });
+  const loaded = cpuSince(before, await cpuOf(target));
+  session.done(result);
+  const claims = workload.claims(result, connections);
+  const settled = await untilSettled(target.books, booked, claims);
+  const all = cpuSince(before, await cpuOf(target));
+  const problems = [...answersIn(result, workload, target), ...settled.problems];
+  if (target.books !== undefined) {
+    problems.push(...(await target.books.check()));
+    problems.push(...booksOf((await target.books.claims()) - booked, claims));
+  }
+  const perRequest = (seconds: number) => (seconds * 1e6) / result.requests;
   return {
     target: target.name,
+    workload: workload.name,
+    connections,
+    rate,
     requestsPerSecond: result.requests / result.seconds,
-    p50Ms: result.p50Ms,
-    p99Ms: result.p99Ms,
-    serverCpuMicros: perRequest(cpuBetween(before, loaded)),
-    settledCpuMicros: perRequest(cpuBetween(before, after)),
+    answerCpuMicros: perRequest(loaded.answer),
+    settledCpuMicros: perRequest(all.answer + all.rest),
     loadCpuShare: result.cpuSeconds / result.seconds,
-    settleSeconds: settled?.seconds,
+    unsettled: settled.unsettled,
+    settleSeconds: settled.seconds,
     result,
-    problems: [...answersIn(result), ...(settled?.problems ?? [])],
+    problems,
   };
 }
 
-/** Every claim is a new one, so every answer is 201. */
-function answersIn({ requests, statuses, errors }: LoadResult): string[] {
+interface Settled {
+  readonly unsettled: number;
+  readonly seconds: number;
+  readonly problems: readonly string[];
+}
+
+/** Waits until every claim that was told is in the ledger. */
+async function untilSettled(
+  books: Books | undefined,
+  booked: number,
+  { told }: Claims,
+): Promise<Settled> {
+  if (books === undefined) return { unsettled: 0, seconds: 0, problems: [] };
+  const startedAt = performance.now();
+  const missing = async () => Math.max(0, booked + told - (await books.claims()));
+  const unsettled = await missing();
+  let left = unsettled;
+  while (left > 0 && performance.now() - startedAt < settledMs) {
+    await sleep(settledPollMs);
+    left = await missing();
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { unsettled, seconds, problems: left > 0 ? [`${left} claims are not in the books`] : [] };
+}
+
+function answersIn(
+  { requests, statuses, errors }: LoadResult,
+  workload: Workload,
+  target: Target,
+): string[] {
   const problems: string[] = [];
   if (requests === 0) problems.push('no answers');
   if (errors > 0) problems.push(`${errors} broken connections or timeouts`);
+  // The limit claims for everybody.
+  const right = target.kind === 'limit' ? ['200', '201'] : workload.statuses;
   for (const [status, count] of Object.entries(statuses)) {
-    if (status !== '201') problems.push(`${count} answers with ${status}`);
+    if (!right.includes(status)) problems.push(`${count} answers with ${status}`);
   }
   return problems;
+}
+
+/** Who was cut off at the end may hold a packet without knowing. */
+function booksOf(booked: number, { told, max }: Claims): string[] {
+  if (booked >= told && booked <= max) return [];
+  return [`${told} claims were told, at most ${max} made, but ${booked} are in the books`];
 }

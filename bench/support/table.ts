@@ -23,6 +23,13 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return [line(columns.map(({ title }) => title)), rule, ...rows.map(line)].join('\n');
 }
 
+/** The same for Markdown. */
+export function markdown(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = line(columns.map(({ align }) => (align === 'left' ? '---' : '--:')));
+  return [line(columns.map(({ title }) => title)), rule, ...rows.map(line)].join('\n');
+}
+
 /** 1234567.8 → `1,234,568`. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');

@@ -1,0 +1,18 @@
+/**
+ * What this benchmark needs of autocannon's client and its types do not tell. One request of a connection goes out by
+ * `_doRequest`, which asks `getRequestBuffer` for its bytes: at the start, and after each answer.
+ */
+import type { Client } from 'autocannon';
+
+export interface LoadClient extends Pick<Client, 'on'> {
+  getRequestBuffer(): Buffer;
+  _doRequest(): void;
+  readonly requestIterator: {
+    /** Is shown each answer's body before the next request goes out. */
+    recordBody: (request: unknown, status: number, text: string) => void;
+  };
+}
+
+export function asLoadClient(client: Client): LoadClient {
+  return client as unknown as LoadClient;
+}

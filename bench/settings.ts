@@ -1,0 +1,91 @@
+/** Options of `npm run bench`. */
+import { parseArgs } from 'node:util';
+import type { HttpSettings } from './http.ts';
+
+const numbers = {
+  seconds: 3,
+  rounds: 3,
+  'open-rounds': 1,
+  connections: 256,
+  receivers: 80_000,
+  packets: 1_000_000,
+  'spread-batches': 10_000,
+  window: 5_000,
+};
+const parts = ['engine', 'http', 'million'];
+const workloads = ['hot', 'spread', 'losers', 'details', 'lifecycle'];
+const targets = ['ours-redis', 'ours-embedded', 'redis-lua', 'pg-row-lock', 'bullmq-per-claim'];
+const hotConnections = '256,64,1000';
+
+const help = `npm run bench -- [options]
+  --only LIST            of ${parts.join(', ')}, and of workloads: ${workloads.join(', ')}
+  --targets LIST         of ${targets.join(', ')}; the limit always takes part
+  --seconds N            of each round, default ${numbers.seconds}
+  --rounds N             of each measurement, after a warm-up, default ${numbers.rounds}
+  --open-rounds N        of the open loop at half of the capacity, default ${numbers['open-rounds']}; 0: none
+  --hot-connections LIST default ${hotConnections}
+  --connections N        of the other workloads, default ${numbers.connections}
+  --receivers N          tokens in turn, default ${numbers.receivers}
+  --packets N            of a hot batch, default ${numbers.packets}
+  --spread-batches N     default ${numbers['spread-batches']}
+  --window N             engine: claims under way, default ${numbers.window}
+  --markdown             tables as Markdown`;
+
+export interface Settings extends HttpSettings {
+  readonly parts: readonly string[];
+  readonly window: number;
+  readonly markdown: boolean;
+}
+
+/** @throws Error with lines for the user */
+export function settingsOf(args: readonly string[]): Settings {
+  const lists = ['only', 'targets', 'hot-connections'];
+  const options = Object.fromEntries(
+    [...Object.keys(numbers), ...lists].map((name) => [name, { type: 'string' as const }]),
+  );
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...options,
+      markdown: { type: 'boolean' as const },
+      help: { type: 'boolean' as const },
+    },
+  });
+  const given: Readonly<Record<string, string | boolean | undefined>> = values;
+  if (given['help'] === true) throw new Error(help);
+  const number = (name: keyof typeof numbers, min = 1) =>
+    integer(name, given[name] ?? numbers[name], min);
+  const list = (name: string, known: readonly string[]) => {
+    const named = given[name] === undefined ? [] : String(given[name]).split(',');
+    const stranger = named.find((one) => !known.includes(one));
+    if (stranger === undefined) return named;
+    throw new Error(`--${name}: there is no ${stranger}\n${help}`);
+  };
+  const only = list('only', [...parts, ...workloads]);
+  const chosen = workloads.filter((name) => only.includes(name));
+  const named = parts.filter((name) => only.includes(name));
+  const everything = only.length === 0;
+  return {
+    parts: everything ? parts : [...named, ...(chosen.length > 0 ? ['http'] : [])],
+    workloads: chosen.length > 0 ? chosen : workloads,
+    targets: list('targets', targets),
+    hotConnections: String(given['hot-connections'] ?? hotConnections)
+      .split(',')
+      .map((count) => integer('hot-connections', count, 1)),
+    seconds: number('seconds'),
+    rounds: number('rounds'),
+    openRounds: number('open-rounds', 0),
+    connections: number('connections'),
+    receivers: number('receivers'),
+    packets: number('packets', 2),
+    spreadBatches: number('spread-batches'),
+    window: number('window'),
+    markdown: given['markdown'] === true,
+  };
+}
+
+function integer(name: string, given: string | number | boolean, min: number): number {
+  const value = Number(given);
+  if (Number.isSafeInteger(value) && value >= min) return value;
+  throw new Error(`--${name} must be an integer ≥ ${min}\n${help}`);
+}
