@@ -13,12 +13,13 @@ import type { Applied } from '../ports/store.ts';
 import { isBatchId, lockBatches, updateBatches } from './batches.ts';
 import { eventKey, insertEvents, isEventTaken, selectEvents } from './events.ts';
 import {
+  copyEntries,
   creditAccounts,
   debitAccounts,
   escrowAccount,
-  insertEntries,
   missingAccounts,
   postMoves,
+  takeBlock,
   type Change,
 } from './ledger.ts';
 import { insertPackets, insertReceivers, openPackets, unopenable } from './packets.ts';
@@ -140,10 +141,13 @@ function halves(groups: readonly Group[]): [readonly Group[], (readonly Group[])
 
 async function tryGroups(run: Run, groups: readonly Group[]): Promise<Plan> {
   const { connection, refused } = run;
-  const standings = await lockBatches(
+  const locking = lockBatches(
     connection,
     groups.map(({ batchId }) => batchId),
   );
+  const taking = takeBlock(connection);
+  await inOrder<unknown>([locking, taking]);
+  const [standings, block] = [await locking, await taking];
   const stored = await selectEvents(connection, settledBefore(groups, standings));
   const poisoned = new Map(run.quarantined.map(({ event, reason }) => [event.batchId, reason]));
   const plan = planEvents(groups, {
@@ -152,7 +156,7 @@ async function tryGroups(run: Run, groups: readonly Group[]): Promise<Plan> {
     refused: (event) => refused.get(event),
     poisoned: (batchId) => poisoned.get(batchId),
   });
-  if (plan.events.length > 0) await write(connection, plan);
+  if (plan.events.length > 0) await write(connection, plan, block);
   return plan;
 }
 
@@ -171,13 +175,13 @@ function settledBefore(
 }
 
 /** @throws Contradiction, data errors, passing errors */
-async function write(connection: Connection, plan: Plan): Promise<void> {
+async function write(connection: Connection, plan: Plan, block: bigint): Promise<void> {
   const { events, packets, opens, audiences, moves, standings } = plan;
   // Each statement is sent before the next one's columns are built: server and client work at the same time.
   const statements: Promise<unknown>[] = [insertEvents(connection, events)];
   if (packets.length > 0) statements.push(insertPackets(connection, packets));
   const { lines, credits, debits } = postMoves(moves);
-  if (lines.length > 0) statements.push(insertEntries(connection, lines));
+  if (lines.length > 0) statements.push(copyEntries(connection, block, lines));
   const opened = opens.length > 0 ? openPackets(connection, opens) : Promise.resolve(0);
   const listed = audiences.length > 0 ? insertReceivers(connection, audiences) : Promise.resolve();
   const updated = updateBatches(connection, standings);

@@ -7,6 +7,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { integers, texts, unnested } from './arrays.ts';
+import { copied, copyRows } from './copy.ts';
 import type { Move } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
 
@@ -87,6 +88,32 @@ export function insertEntries(connection: Connection, lines: readonly Line[]): P
       ],
     }),
   );
+}
+
+/** Takes a block of numbers for the lines of this transaction. */
+export async function takeBlock(connection: Connection): Promise<bigint> {
+  const { rows } = await connection.query<{ first: string }>({
+    name: 'take-block',
+    text: `SELECT nextval('ledger_block')::text AS first`,
+  });
+  return BigInt(rows[0]?.first ?? 0);
+}
+
+/** As `insertEntries` for many lines, with a block that was taken before. */
+export function copyEntries(
+  connection: Connection,
+  first: bigint,
+  lines: readonly Line[],
+): Promise<number> {
+  assert(lines.length < linesMax, 'one block of numbers holds the lines of one transaction');
+  const safe = first + BigInt(linesMax) <= Number.MAX_SAFE_INTEGER;
+  const base = Number(first);
+  const numbered = (n: number) => (safe ? base + n : first + BigInt(n));
+  let rows = '';
+  for (const { id, transfer, owner, asset, amount, kind, batchId, version, at } of lines) {
+    rows += `${numbered(id)}\t${numbered(transfer)}\t${copied(owner)}\t${copied(asset)}\t${amount}\t${entryKinds[kind]}\t${batchId ?? '\\N'}\t${version ?? '\\N'}\t${at}\n`;
+  }
+  return copyRows(connection, `entry (${lineColumns.join(', ')})`, rows);
 }
 
 /** Adds to accounts, making those that do not exist; amounts ≥ 0, in (asset, owner) order. */

@@ -1,14 +1,11 @@
 /** Statements on `packet` and `receiver`. The unique indexes guard E11's third condition and the claims' keys. */
 import type { AudienceEvent, OpenedEvent } from '../core/types.ts';
-import { booleans, integers, texts, unnested } from './arrays.ts';
+import { integers, texts } from './arrays.ts';
+import { copied, copyRows } from './copy.ts';
 import { receiverRowsMax } from '../limits.ts';
 import { channels } from './events.ts';
 import type { NewPacket } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
-
-const insert = `INSERT INTO packet (batch, packet, claimed_at, receiver, guard, amount, opened_at, opened_by_claim,
-    key, digest, position)
-  SELECT ${unnested(['bigint', 'int', 'bigint', 'text', 'int', 'bigint', 'bigint', 'bool', 'text', 'text', 'text'])}`;
 
 /**
  * Inserts claimed packets, ordered by receiver as their index is: it is the costliest one.
@@ -22,26 +19,26 @@ export function insertPackets(
   const packets = unordered.toSorted((one, other) =>
     one.claim.receiverId < other.claim.receiverId ? -1 : 1,
   );
-  const claims = packets.map(({ claim }) => claim);
-  return rowCount(
-    connection.query({
-      name: 'insert-packets',
-      text: insert,
-      values: [
-        integers(claims.map((claim) => claim.batchId)),
-        integers(claims.map((claim) => claim.packet)),
-        integers(claims.map((claim) => claim.at)),
-        texts(claims.map((claim) => claim.receiverId)),
-        integers(packets.map(({ claim, oncePerReceiver }) => (oncePerReceiver ? 0 : claim.packet))),
-        integers(packets.map(({ amount }) => amount)),
-        integers(packets.map(({ openedAt }) => openedAt)),
-        booleans(claims.map((claim) => claim.amount !== undefined)),
-        texts(claims.map((claim) => claim.tag?.key)),
-        texts(claims.map((claim) => claim.tag?.digest)),
-        texts(claims.map((claim) => claim.position)),
-      ],
-    }),
+  let rows = '';
+  for (const packet of packets) rows += rowOf(packet);
+  return copyRows(
+    connection,
+    'packet (batch, packet, claimed_at, receiver, guard, amount, opened_at, opened_by_claim, key, digest, position)',
+    rows,
   );
+}
+
+function rowOf({ claim, oncePerReceiver, amount, openedAt }: NewPacket): string {
+  const { packet, tag, position } = claim;
+  const guard = oncePerReceiver ? 0 : packet;
+  const byClaim = claim.amount === undefined ? 'f' : 't';
+  const head = `${claim.batchId}\t${packet}\t${claim.at}\t${copied(claim.receiverId)}\t${guard}\t${amount ?? '\\N'}\t${openedAt ?? '\\N'}\t${byClaim}`;
+  if (tag === undefined && position === undefined) return `${head}\t\\N\t\\N\t\\N\n`;
+  return `${head}\t${orNull(tag?.key)}\t${orNull(tag?.digest)}\t${orNull(position)}\n`;
+}
+
+function orNull(value: string | undefined): string {
+  return value === undefined ? '\\N' : copied(value);
 }
 
 /** Opens packets that stand unopened with the very receiver; resolves with how many did. */
