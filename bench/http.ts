@@ -1,6 +1,7 @@
 /** HTTP benchmarks: the real server side by side with the limit and the alternatives, everything durable. */
 import { randomBytes } from 'node:crypto';
 import { type Load, startLoad } from './http/children.ts';
+import { isForMillion, measureMillion, type Million, millionLine } from './http/million.ts';
 import { type HttpRound, httpRound, type RoundOrder } from './http/round.ts';
 import type { Target } from './http/target.ts';
 import { startTargets } from './http/targets.ts';
@@ -21,8 +22,15 @@ export interface HttpSettings {
   readonly receivers: number;
   readonly packets: number;
   readonly spreadBatches: number;
+  /** `million` stands for the measurement that takes all packets of one batch. */
+  readonly parts: readonly string[];
   readonly workloads: readonly string[];
   readonly targets: readonly string[];
+}
+
+export interface HttpResults {
+  readonly rounds: readonly HttpRound[];
+  readonly millions: readonly Million[];
 }
 
 /** Before anything is known about a target. */
@@ -34,22 +42,32 @@ export async function httpBench(
   redis: boolean,
   cleanup: Cleanup,
   print: (line: string) => void,
-): Promise<HttpRound[]> {
+): Promise<HttpResults> {
   const secret = randomBytes(32).toString('base64url');
   const load = startLoad(secret, cleanup);
   await load.prepare(settings.receivers);
   const wanted = (name: string) => settings.targets.length === 0 || settings.targets.includes(name);
-  const targets = await startTargets(secret, redis, wanted, cleanup);
+  const targets = await startTargets(secret, load, redis, wanted, cleanup);
   const rounds: HttpRound[] = [];
+  const millions: Million[] = [];
   for (const workload of workloads) {
-    if (!settings.workloads.includes(workload.name)) continue;
+    if (!settings.parts.includes('http') || !settings.workloads.includes(workload.name)) continue;
     const counts = workload.name === 'hot' ? settings.hotConnections : [settings.connections];
     const takers = targets.filter((target) => workload.takes(target));
     const measure = new Measurement(load, workload, takers, settings, print);
     await measure.start();
     for (const connections of counts) rounds.push(...(await measure.run(connections)));
   }
-  return rounds;
+  if (settings.parts.includes('million')) {
+    print('\nmillion: all packets of one batch, every token new');
+    await load.prepare(settings.packets);
+    for (const target of targets.filter(isForMillion)) {
+      const million = await measureMillion(load, target, settings);
+      millions.push(million);
+      print(`  ${millionLine(million)}`);
+    }
+  }
+  return { rounds, millions };
 }
 
 /** One workload on all its targets. */

@@ -1,6 +1,8 @@
 /** `npm run bench`: the benchmarks, each with a table and a JSON file under bench/results. See bench/README.md. */
 import { engineBench, engineTable } from './engine.ts';
 import { httpBench } from './http.ts';
+import { goalsOf, goalTable } from './http/goals.ts';
+import { millionTable } from './http/million.ts';
 import { rowsOf } from './http/rows.ts';
 import { httpTables } from './http/tables.ts';
 import { type Settings, settingsOf } from './settings.ts';
@@ -18,6 +20,8 @@ async function main(settings: Settings): Promise<number> {
   const redis = redisServer !== undefined;
   print(machineLine(machine));
   if (!redis) print('redis-server is not on PATH: the Redis journal is left out');
+  // Every child process leaves a listener that ends it with us.
+  process.setMaxListeners(0);
   const cleanup = new Cleanup().onSignals();
   let code = 0;
   try {
@@ -27,12 +31,16 @@ async function main(settings: Settings): Promise<number> {
       print(`${await writeResult('engine', machine, settings, rows)}\n`);
       await cleanup.run();
     }
-    if (settings.parts.includes('http')) {
-      const rounds = await httpBench(settings, redis, cleanup, print);
+    if (settings.parts.includes('http') || settings.parts.includes('million')) {
+      const { rounds, millions } = await httpBench(settings, redis, cleanup, print);
       const rows = rowsOf(rounds);
-      print(`\n${httpTables(rows, settings.markdown)}\n`);
-      print(`${await writeResult('http', machine, settings, { rows, rounds })}\n`);
-      if (rounds.some(({ problems }) => problems.length > 0)) code = 1;
+      const goals = goalsOf(rows, millions);
+      print(`\n${httpTables(rows, settings.markdown)}`);
+      if (millions.length > 0) print(`\n${millionTable(millions, settings.markdown)}`);
+      if (goals.length > 0) print(`\n${goalTable(goals, settings.markdown)}`);
+      const results = { rows, goals, millions, rounds };
+      print(`\n${await writeResult('http', machine, settings, results)}\n`);
+      if ([...rounds, ...millions].some(({ problems }) => problems.length > 0)) code = 1;
       await cleanup.run();
     }
   } catch (error) {

@@ -32,7 +32,6 @@ const help = `npm run bench -- [options]
   --markdown             tables as Markdown`;
 
 export interface Settings extends HttpSettings {
-  readonly parts: readonly string[];
   readonly window: number;
   readonly markdown: boolean;
 }

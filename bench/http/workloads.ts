@@ -106,10 +106,10 @@ const losers: Workload = {
   statuses: ['410'],
   claims: none,
   async start(target, load) {
-    const few = 2;
-    const batch = await claimSome(target, load, few, few);
+    const winners = 2;
+    const batch = await claimSome(target, load, winners, winners);
     return {
-      traffic: () => Promise.resolve({ kind: 'losers', batch }),
+      traffic: () => Promise.resolve({ kind: 'losers', batch, winners }),
       done: nothing,
     };
   },

@@ -8,6 +8,8 @@ import { requestBytesMax, requestsOf } from './requests.ts';
 import { type Authorizations, authorizationsFor } from './tokens.ts';
 
 const timeoutSeconds = 20;
+/** Autocannon looks so often whether it is done. */
+const sampleMs = 100;
 /** Connections are made and the first requests of all of them come at once: latencies count from here on. */
 const settlingMs = 500;
 const send = (message: FromLoad) => process.send?.(message);
@@ -28,6 +30,7 @@ async function run({ url, connections, traffic, limit, rate }: LoadOrder): Promi
     url,
     connections,
     timeout: timeoutSeconds,
+    sampleInt: sampleMs,
     ...('seconds' in limit ? { duration: limit.seconds } : { amount: limit.requests }),
     setupClient(autocannonClient) {
       const client = asLoadClient(autocannonClient);
@@ -56,6 +59,7 @@ async function run({ url, connections, traffic, limit, rate }: LoadOrder): Promi
     requests: answers,
     sent,
     seconds: (lastAnswerMs - startedMs) / 1_000,
+    lastAnswerAt: performance.timeOrigin + lastAnswerMs,
     statuses,
     errors: result.errors + result.timeouts,
     p50Ms: latencies.quantile(0.5),

@@ -9,8 +9,8 @@ export interface LoadBatch {
 export type Traffic =
   /** Every receiver once in the first batch, then every receiver once in the next. */
   | { readonly kind: 'claims'; readonly batches: readonly LoadBatch[] }
-  /** Every receiver in turn, again and again, in one batch. */
-  | { readonly kind: 'losers'; readonly batch: LoadBatch }
+  /** All receivers but the first ones, who have emptied the batch; again and again. */
+  | { readonly kind: 'losers'; readonly batch: LoadBatch; readonly winners: number }
   /** `spread.ts`; begins at request `from`, so that a round goes on where the last one ended. */
   | { readonly kind: 'spread'; readonly batches: readonly LoadBatch[]; readonly from: number }
   /** A batch's page of claims, by its sender. */
@@ -40,6 +40,8 @@ export interface LoadResult {
   readonly sent: number;
   /** From the first request to the last answer. */
   readonly seconds: number;
+  /** When the last answer came, ms since the epoch. */
+  readonly lastAnswerAt: number;
   /** Answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
   /** Broken connections and timeouts. */

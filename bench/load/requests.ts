@@ -46,7 +46,7 @@ export function requestsOf(
       return { forClient: () => (buffer) => request.copy(buffer, 0), exhausted: never };
     }
     case 'losers':
-      return claims(host, [traffic.batch], inTurn(Infinity, tokens.count), tokens);
+      return claims(host, [traffic.batch], losing(traffic.winners, tokens.count), tokens);
     case 'claims':
       return claims(host, traffic.batches, inTurn(traffic.batches.length, tokens.count), tokens);
     case 'spread': {
@@ -73,6 +73,15 @@ function inTurn(batches: number, receivers: number): () => Place | undefined {
     }
     receiver += 1;
     return batch < batches ? { batch, receiver: receiver - 1 } : undefined;
+  };
+}
+
+/** Everybody but the first ones, again and again. */
+function losing(winners: number, receivers: number): () => Place {
+  let turn = 0;
+  return () => {
+    turn += 1;
+    return { batch: 0, receiver: winners + (turn % (receivers - winners)) };
   };
 }
 

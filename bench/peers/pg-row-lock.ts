@@ -10,10 +10,14 @@ const connections = 20;
 const pool = new Pool({ connectionString: process.env['DATABASE_URL'], max: connections });
 await prepareLedger(pool);
 
+/** An empty batch stays empty: nobody has to wait for its lock. */
+const exhausted = new Set<string>();
+
 interface BatchRow {
   readonly link_key: string;
   readonly packets: number;
   readonly amount: string;
+  readonly claimed: number;
 }
 
 const lock = {
@@ -26,34 +30,45 @@ const find = {
   text: 'SELECT packet, amount, at FROM claim WHERE batch = $1 AND receiver = $2',
 };
 
+type Connection = Pick<PoolClient, 'query'>;
+
+/** What this receiver has got before. */
+async function given(connection: Connection, batch: string, receiver: string) {
+  const { rows } = await connection.query<{ packet: number; amount: string; at: string }>({
+    ...find,
+    values: [batch, receiver],
+  });
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { packet, amount, at } = row;
+  return { packet, amount: Number(amount), at: Number(at), repeated: true };
+}
+
 async function decide(
-  client: PoolClient,
+  client: Connection,
   batch: string,
   receiver: string,
   key: string,
 ): Promise<Claimed | Refusal> {
-  const { rows } = await client.query<BatchRow & { claimed: number }>({ ...lock, values: [batch] });
+  const { rows } = await client.query<BatchRow>({ ...lock, values: [batch] });
   const [row] = rows;
   if (row === undefined) return 'batch_not_found';
   if (row.link_key !== key) return 'bad_key';
-  const found = await client.query<{ packet: number; amount: string; at: string }>({
-    ...find,
-    values: [batch, receiver],
-  });
-  const [known] = found.rows;
-  if (known !== undefined) {
-    const { packet, amount, at } = known;
-    return { packet, amount: Number(amount), at: Number(at), repeated: true };
+  const before = await given(client, batch, receiver);
+  if (before !== undefined) return before;
+  if (row.packets === 0) {
+    exhausted.add(batch);
+    return 'exhausted';
   }
-  if (row.packets === 0) return 'exhausted';
   const amount = drawLucky(row.packets, Number(row.amount));
-  const given = { packet: row.claimed + 1, amount, at: Date.now() };
+  const claimed = { packet: row.claimed + 1, amount, at: Date.now() };
   // Claim, both ledger rows, both balances and the batch's counters: one statement saves trips under the lock.
-  await settleClaims(client, [{ batch, receiver, ...given }]);
-  return { ...given, repeated: false };
+  await settleClaims(client, [{ batch, receiver, ...claimed }]);
+  return { ...claimed, repeated: false };
 }
 
 async function claim(batch: string, receiver: string, key: string): Promise<Claimed | Refusal> {
+  if (exhausted.has(batch)) return (await given(pool, batch, receiver)) ?? 'exhausted';
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
