@@ -54,7 +54,7 @@ export const mailboxMax = 20_000;
 export const threadInFlightMax = 100_000;
 /** With so many requests under way in a thread, messages to it keep a distance, so that each carries more. */
 export const crowdMin = 64;
-export const messageGapMs = 1;
+export const messageGapMs = 2;
 export const residentActorsMax = 100_000;
 /** Claims and listed receivers held by resident actors of one owner. */
 export const residentClaimsMax = 4_000_000;
@@ -62,6 +62,9 @@ export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
 /** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */
 export const unsettledBytesMax = 256 * 1024 * 1024;
+/** After a flush of so many events, the next begins no sooner than so long after it. */
+export const lingerEventsMin = 16;
+export const lingerMs = 3;
 export const flushRetryMsMin = 20;
 export const flushRetryMsMax = 1_000;
 /** An add that has not replied for so long: new requests get 503 at once. */
@@ -110,6 +113,10 @@ assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits 
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
 assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');
+assert(
+  lingerMs + messageGapMs < progressPollMs,
+  'batching under load stays below what clients notice',
+);
 assert(sweepIntervalMs <= requestTimeoutMs, 'who waits too long is told soon');
 assert(mailboxMax <= threadInFlightMax, 'one batch may not hold more than its thread');
 assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before clients give up');

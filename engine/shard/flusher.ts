@@ -4,7 +4,14 @@
  */
 import { assert } from '../core/assert.ts';
 import { encodePayload } from '../core/codec.ts';
-import { flushBytesMax, flushEventsMax, flushRetryMsMax, flushRetryMsMin } from '../limits.ts';
+import {
+  flushBytesMax,
+  flushEventsMax,
+  flushRetryMsMax,
+  flushRetryMsMin,
+  lingerEventsMin,
+  lingerMs,
+} from '../limits.ts';
 import { sleep, type Clock } from '../ports/clock.ts';
 import { jobId, JournalRefusal, type Journal } from '../ports/journal.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -52,6 +59,8 @@ export class Flusher {
   #unsettledBytes = 0;
   #unsettledEvents = 0;
   #scheduled = false;
+  #lastStartedAt = -Infinity;
+  #lastEvents = 0;
   #sending: Promise<void> | undefined;
   #held = false;
   #ended = false;
@@ -124,11 +133,21 @@ export class Flusher {
   #schedule(): void {
     if (this.#scheduled || this.#sending !== undefined || this.#held || this.#ended) return;
     this.#scheduled = true;
-    // Everything that arrives in this turn rides together.
-    this.#deps.clock.soon(() => {
+    const { clock } = this.#deps;
+    const start = () => {
       this.#scheduled = false;
       this.#start();
-    });
+    };
+    const restMs = this.#restMs();
+    // Everything that arrives in this turn rides together.
+    if (restMs <= 0) clock.soon(start);
+    else clock.after(restMs, start);
+  }
+
+  /** Under load flushes keep a distance, so that each carries more; a lone claim never waits. */
+  #restMs(): number {
+    if (this.#lastEvents < lingerEventsMin || this.#open.length > 1) return 0;
+    return this.#lastStartedAt + lingerMs - this.#deps.clock.monotonic();
   }
 
   #start(): void {
@@ -136,7 +155,7 @@ export class Flusher {
     if (this.#sending !== undefined || this.#held || this.#ended || !ready) return;
     this.#sending = this.#sendNext().finally(() => {
       this.#sending = undefined;
-      this.#start();
+      this.#schedule();
     });
   }
 
@@ -144,6 +163,8 @@ export class Flusher {
     const job = this.#open.shift();
     assert(job !== undefined, 'there is a job to send');
     const startedAt = this.#deps.clock.monotonic();
+    this.#lastStartedAt = startedAt;
+    this.#lastEvents = job.texts.length;
     const payload = encodePayload(this.#deps.number, job.seq, new Set(job.shardOf), job.texts);
     const sent: SentJob = {
       payload,
