@@ -101,7 +101,7 @@ class Measurement {
     for (const target of this.#targets) {
       const session = await this.#workload.start(target, this.#load, this.#settings);
       this.#sessions.set(target, session);
-      await this.#round(target, this.#settings.connections, undefined, 'warm-up');
+      await this.#round(target, this.#settings.connections, 'warm-up');
     }
   }
 
@@ -116,6 +116,8 @@ class Measurement {
         rates.set(target, [...(rates.get(target) ?? []), round.requestsPerSecond]);
       }
     }
+    // Once for each workload is enough.
+    if (connections !== this.#settings.connections) return done;
     for (let i = 0; i < openRounds; i += 1) {
       for (const target of inTurn(this.#targets, i)) {
         // Half of what it can do with so many connections.
@@ -129,23 +131,26 @@ class Measurement {
   async #round(
     target: Target,
     connections: number,
-    rate: number | undefined,
-    mode = rate === undefined ? 'closed loop' : 'open loop',
+    rate: number | 'warm-up' | undefined,
   ): Promise<HttpRound> {
-    const { seconds } = this.#settings;
+    const { seconds, receivers } = this.#settings;
+    const warmUp = rate === 'warm-up';
+    const paced = typeof rate === 'number' ? { rate } : {};
     const guess = target.kind === 'limit' ? limitPerSecond : expectedPerSecond;
     const best = this.#best.get(target);
+    const everyToken = warmUp && this.#workload.everyToken === true && target.slow !== true;
     const order: RoundOrder = {
       target,
       workload: this.#workload,
       session: this.#sessions.get(target) as Session,
       connections,
-      expected: Math.ceil((rate ?? best ?? guess) * seconds),
-      limit: { seconds },
-      ...(rate === undefined ? {} : { rate }),
+      expected: everyToken ? receivers : Math.ceil((paced.rate ?? best ?? guess) * seconds),
+      limit: everyToken ? { requests: receivers } : { seconds },
+      ...paced,
     };
     const round = await httpRound(this.#load, order);
     this.#best.set(target, Math.max(best ?? 0, round.requestsPerSecond));
+    const mode = warmUp ? 'warm-up' : rate === undefined ? 'closed loop' : 'open loop';
     const state = round.problems.length === 0 ? '' : `  VOID: ${round.problems.join('; ')}`;
     this.#print(
       `  ${mode}, ${connections} connections, ${target.name}: ` +

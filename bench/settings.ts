@@ -7,7 +7,7 @@ const numbers = {
   rounds: 3,
   'open-rounds': 1,
   connections: 256,
-  receivers: 80_000,
+  receivers: 40_000,
   packets: 1_000_000,
   'spread-batches': 10_000,
   window: 5_000,

@@ -10,14 +10,30 @@ const ticksPerSecond = 100;
 export interface CpuSeconds {
   readonly answer: number;
   readonly rest: number;
+  /** Of everything that runs on this machine. */
+  readonly machine: number;
 }
 
 export async function cpuOf({ answerPids, restPids }: Target): Promise<CpuSeconds> {
-  return { answer: await ofTrees(answerPids), rest: await ofTrees(restPids) };
+  const [answer, rest] = [await ofTrees(answerPids), await ofTrees(restPids)];
+  return { answer, rest, machine: await ofMachine() };
 }
 
 export function cpuSince(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
-  return { answer: after.answer - before.answer, rest: after.rest - before.rest };
+  return {
+    answer: after.answer - before.answer,
+    rest: after.rest - before.rest,
+    machine: after.machine - before.machine,
+  };
+}
+
+async function ofMachine(): Promise<number> {
+  const text = await readFile('/proc/stat', 'utf8').catch(() => '');
+  const [user, nice, system, , , irq, softIrq, steal] = (/^cpu +(.*)$/m.exec(text)?.[1] ?? '')
+    .split(' ')
+    .map(Number);
+  const busy = [user, nice, system, irq, softIrq, steal];
+  return busy.reduce<number>((sum, ticks) => sum + (ticks ?? 0), 0) / ticksPerSecond;
 }
 
 /** Of processes and all that descend from them, those that have ended included. */

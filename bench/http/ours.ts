@@ -12,7 +12,7 @@ import { ApiClient, expectStatus } from '../support/client.ts';
 import { eachOf } from '../support/pool.ts';
 import { projectRoot, startServer, withoutSettings } from '../support/server.ts';
 import { startPostgres } from './postgres.ts';
-import { meanAmount, type Target } from './target.ts';
+import { benchRedisSettings, meanAmount, type Target } from './target.ts';
 
 /** Enough for every round there will be. */
 const deposit = 1e13;
@@ -26,7 +26,7 @@ export async function startOurs(
   cleanup: Cleanup,
 ): Promise<Target> {
   const postgres = await startPostgres(cleanup);
-  const redis = journal === 'Redis' ? await startRedis() : undefined;
+  const redis = journal === 'Redis' ? await startRedis(benchRedisSettings) : undefined;
   if (redis !== undefined) cleanup.add(() => redis.remove());
   const env = {
     ...withoutSettings,

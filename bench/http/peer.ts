@@ -59,6 +59,7 @@ export async function startPeer(options: PeerOptions, cleanup: Cleanup): Promise
     kind: 'peer',
     url: server.url,
     answerPids: [server.pid, redis?.pid ?? postgresPid],
+    slow: kind === 'pg-row-lock',
     restPids: drain === undefined ? [] : [drain.pid, postgresPid],
     async makeBatches(batches, packets) {
       const made: LoadBatch[] = [];

@@ -18,6 +18,8 @@ export interface HttpRound {
   /** CPU per request of all processes until everything was settled. */
   readonly settledCpuMicros: number;
   readonly loadCpuShare: number;
+  /** Cores that were busy with anything else meanwhile: other targets, and what does not belong to the benchmark. */
+  readonly strangerCores: number;
   /** Accepted and not in the ledger when the last answer came. */
   readonly unsettled: number;
   readonly settleSeconds: number;
@@ -64,6 +66,9 @@ export async function httpRound(load: Load, order: RoundOrder): Promise<HttpRoun
     answerCpuMicros: perRequest(loaded.answer),
     settledCpuMicros: perRequest(all.answer + all.rest),
     loadCpuShare: result.cpuSeconds / result.seconds,
+    strangerCores:
+      Math.max(0, loaded.machine - loaded.answer - loaded.rest - result.cpuSeconds) /
+      result.seconds,
     unsettled: settled.unsettled,
     settleSeconds: settled.seconds,
     result,

@@ -17,6 +17,8 @@ export interface HttpRow {
   readonly answerCpuMicros: number;
   readonly settledCpuMicros: number;
   readonly loadCpuShare: number;
+  /** Of the round that was disturbed most. */
+  readonly strangerCores: number;
   readonly errors: number;
   readonly unsettled: number;
   readonly settleSeconds: number;
@@ -58,6 +60,7 @@ function rowOf(name: string, names: Iterable<string>, group: readonly HttpRound[
     answerCpuMicros: middle((round) => round.answerCpuMicros),
     settledCpuMicros: middle((round) => round.settledCpuMicros),
     loadCpuShare: middle((round) => round.loadCpuShare),
+    strangerCores: Math.max(0, ...own.map((round) => round.strangerCores)),
     errors: own.reduce((sum, { result }) => sum + result.errors, 0),
     unsettled: middle((round) => round.unsettled),
     settleSeconds: middle((round) => round.settleSeconds),

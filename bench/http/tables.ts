@@ -37,6 +37,7 @@ function columnsOf(others: readonly string[]): Column[] {
     { title: 'unsettled' },
     { title: 'settled after s' },
     { title: 'load CPU' },
+    { title: 'strangers' },
     { title: 'errors' },
     { title: 'adds up', align: 'left' },
   ];
@@ -57,6 +58,7 @@ function cellsOf(row: HttpRow, others: readonly string[]): string[] {
     whole(row.unsettled),
     row.settleSeconds.toFixed(2),
     `${Math.round(row.loadCpuShare * 100)} %`,
+    `${Math.round(row.strangerCores * 100)} %`,
     String(row.errors),
     problems.length === 0 ? 'yes' : `VOID: ${problems[0]}`,
   ];

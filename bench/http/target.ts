@@ -9,6 +9,8 @@ export interface Target {
   readonly answerPids: readonly number[];
   /** Roots of those that do the rest: settling, draining, and a database that only they use. */
   readonly restPids: readonly number[];
+  /** So slow that it does not come round to all receivers in a warm-up. */
+  readonly slow?: boolean;
   /** New batches, open to anyone with the key. */
   makeBatches(batches: number, packets: number): Promise<LoadBatch[]>;
   /** Undefined where nothing is kept. */
@@ -23,6 +25,9 @@ export interface Books {
   /** Gives the senders of the `lifecycle` workload money. */
   fundSenders?(): Promise<void>;
 }
+
+/** No rewrite of the log starts in the middle of somebody's round. */
+export const benchRedisSettings = { 'auto-aof-rewrite-percentage': '0' };
 
 /** Mean of a packet everywhere. */
 export const meanAmount = 100;

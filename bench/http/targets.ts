@@ -6,7 +6,7 @@ import { type Load, startHelperServer } from './children.ts';
 import { startOurs } from './ours.ts';
 import { type PeerKind, type PeerOptions, startPeer } from './peer.ts';
 import { startPostgres } from './postgres.ts';
-import type { Target } from './target.ts';
+import { benchRedisSettings, type Target } from './target.ts';
 
 export const bareName = 'bare Hono';
 /** Keys are as long as real ones. */
@@ -58,7 +58,7 @@ async function startOnePeer(
   const postgres = await startPostgres(cleanup);
   const options = { kind, secret, databaseUrl: postgres.url, postgresPid: postgres.pid };
   if (kind === 'pg-row-lock') return startPeer(options, cleanup);
-  const redis = await startRedis();
+  const redis = await startRedis(benchRedisSettings);
   cleanup.add(() => redis.remove());
   const withRedis = { ...options, redis: { url: redis.url, pid: redis.pid ?? 0 } };
   if (kind !== 'redis-lua') return startPeer(withRedis, cleanup);

@@ -31,6 +31,8 @@ export interface Workload {
   readonly title: string;
   readonly takes: (target: Target) => boolean;
   readonly statuses: readonly string[];
+  /** The warm-up shows every receiver's token once, so that it is known from then on. */
+  readonly everyToken?: boolean;
   claims(result: LoadResult, connections: number): Claims;
   start(target: Target, load: Load, settings: WorkloadSettings): Promise<Session>;
 }
@@ -69,6 +71,7 @@ const hot: Workload = {
   title: 'hot: one batch of a million packets, every request another receiver’s claim',
   takes: everybody,
   statuses: ['201'],
+  everyToken: true,
   claims: claimed,
   start: (target, _load, { receivers, packets }) =>
     Promise.resolve({

@@ -1,6 +1,7 @@
 /** The load process: autocannon on one core, with requests and clock of our own. */
 import autocannon from 'autocannon';
 import { Samples } from '../support/stats.ts';
+import { readCheaply } from './answers.ts';
 import { asLoadClient } from './client.ts';
 import { Pace } from './pace.ts';
 import type { FromLoad, LoadOrder, LoadResult, ToLoad } from './protocol.ts';
@@ -34,6 +35,7 @@ async function run({ url, connections, traffic, limit, rate }: LoadOrder): Promi
     ...('seconds' in limit ? { duration: limit.seconds } : { amount: limit.requests }),
     setupClient(autocannonClient) {
       const client = asLoadClient(autocannonClient);
+      readCheaply(client, traffic.kind === 'lifecycle');
       const buffer = Buffer.allocUnsafeSlow(requestBytesMax);
       const writeNext = source.forClient(client);
       client.getRequestBuffer = () => {
