@@ -87,10 +87,16 @@ export const leaseTtlMs = 3_000;
 export const giveUpTimeoutMs = 5_000;
 
 // Settle
-export const settleJobsMax = 64;
+export const settleJobsMax = 512;
 export const settleEventsMax = 20_000;
 /** Payload bytes of one transaction; audience events are few and large. */
 export const settleBytesMax = 4_000_000;
+/** An owner's next transaction begins so long after its last one, or as soon as so many payload bytes wait. */
+export const settleRestMs = 250;
+export const settleEnoughBytes = 1_000_000;
+/** A process that waits for settling says so at most so often; who settles looks for lost connections this often. */
+export const hurrySpacingMs = 50;
+export const hurryRetryMs = 1_000;
 /** Receivers inserted by one statement. */
 export const receiverRowsMax = 20_000;
 export const settleConcurrency = 32;
@@ -123,6 +129,8 @@ assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before cl
 assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');
 assert(settledWaitMs < requestTimeoutMs, 'a read is answered before clients give up');
 assert(3 * leaseBeatMs <= leaseTtlMs, 'a lease survives a missed heartbeat or two');
+assert(2 * settleRestMs < selfSettleAfterMs, 'an owner that rests is not taken for stuck');
+assert(settleRestMs < settledWaitMs, 'who waits for settling is not made to wait for rest');
 assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
 assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,

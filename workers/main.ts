@@ -11,6 +11,7 @@ import { loadConfig } from '../engine/config.ts';
 import { assert } from '../engine/core/assert.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs } from '../engine/limits.ts';
+import { listenForHurry } from '../engine/store/hurry.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import type { FromThread, ToThread, WorkerData } from '../engine/threads/protocol.ts';
@@ -31,7 +32,14 @@ async function startWorkers(data: WorkerData): Promise<Workers> {
   const journal = await openJournal({ ...data, observer, clock: systemClock });
   await bindJournal(store, journal);
   const books = await postgresBooks({ url: data.databaseUrl, poolMax: 2 });
-  const consumer = await startSettleWorker({ store, journal, clock: systemClock, observer });
+  const listen = (hear: () => void) => listenForHurry(data.databaseUrl, systemClock, hear);
+  const consumer = await startSettleWorker({
+    store,
+    journal,
+    clock: systemClock,
+    observer,
+    listen,
+  });
   const stopHousekeeping = startHousekeeping({ books, journal, observer, registry });
   return {
     registry,

@@ -5,10 +5,14 @@ import type { Consumer, Journal } from '../engine/ports/journal.ts';
 import type { SettleDeps } from '../engine/settle/settle.ts';
 import { Settler } from '../engine/settle/settler.ts';
 
+export interface SettleWorkerDeps extends SettleDeps {
+  readonly journal: Journal;
+  /** Calls back whenever somebody waits for something to be settled. */
+  readonly listen?: (hear: () => void) => { close(): Promise<void> };
+}
+
 /** A job leaves the queue when it, and every one of its owner before it, has taken effect. */
-export function startSettleWorker(
-  deps: SettleDeps & { readonly journal: Journal },
-): Promise<Consumer> {
+export async function startSettleWorker(deps: SettleWorkerDeps): Promise<Consumer> {
   const settler = new Settler(deps);
   const settle = async (id: string, payload: string): Promise<void> => {
     try {
@@ -19,5 +23,12 @@ export function startSettleWorker(
       throw error;
     }
   };
-  return deps.journal.consume(settle, { concurrency: settleConcurrency });
+  const consumer = await deps.journal.consume(settle, { concurrency: settleConcurrency });
+  const listener = deps.listen?.(() => settler.hurry());
+  return {
+    async close() {
+      settler.close();
+      await Promise.all([consumer.close(), listener?.close()]);
+    },
+  };
 }

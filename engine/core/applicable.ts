@@ -54,8 +54,8 @@ export function applicable(summary: Summary, event: BatchEvent): Summary | Inapp
       if (!isCount(packet) || !isWord(receiverId)) return 'malformed';
       if (summary.claimed >= summary.count) return 'more_claims_than_packets';
       if (packet !== summary.claimed + 1) return 'packet_out_of_order';
-      if (amount === undefined) return { ...next(summary, event), claimed: packet };
-      return opened(summary, event, packet, amount);
+      if (amount !== undefined) return opened(summary, event, packet, amount);
+      return { ...summary, ...moved(summary, event), claimed: packet };
     }
     case 'opened': {
       const { packet, receiverId, amount } = event;
@@ -76,12 +76,8 @@ export function isEnded(summary: Summary): boolean {
   return summary.expired || summary.opened === summary.count;
 }
 
-function next(summary: Summary, event: BatchEvent): Summary {
-  return {
-    ...summary,
-    version: event.version,
-    lastEventAt: Math.max(summary.lastEventAt, event.at),
-  };
+function moved(summary: Summary, event: BatchEvent): Pick<Summary, 'version' | 'lastEventAt'> {
+  return { version: event.version, lastEventAt: Math.max(summary.lastEventAt, event.at) };
 }
 
 function opened(
@@ -93,11 +89,19 @@ function opened(
   const wrong = wrongAmount(summary, amount);
   if (wrong !== undefined) return wrong;
   const best = amount > summary.bestAmount;
+  // Field by field: this runs for every claim, and copying an object by spreading takes longer.
   return {
-    ...next(summary, event),
+    version: event.version,
+    count: summary.count,
+    total: summary.total,
+    mode: summary.mode,
+    each: summary.each,
     claimed,
     opened: summary.opened + 1,
     openedAmount: summary.openedAmount + amount,
+    expired: summary.expired,
+    refundedAmount: summary.refundedAmount,
+    lastEventAt: Math.max(summary.lastEventAt, event.at),
     bestAmount: best ? amount : summary.bestAmount,
     bestPacket: best ? event.packet : summary.bestPacket,
   };
@@ -116,12 +120,13 @@ function wrongAmount(summary: Summary, amount: number): Inapplicable | undefined
 
 function audience(summary: Summary, event: AudienceEvent): Summary | Inapplicable {
   const whole = typeof event.anyone === 'boolean' && event.receivers.every(isWord);
-  return whole ? next(summary, event) : 'malformed';
+  return whole ? { ...summary, ...moved(summary, event) } : 'malformed';
 }
 
 function expired(summary: Summary, event: ExpiredEvent): Summary | Inapplicable {
   if (event.refunded !== summary.total - summary.openedAmount) return 'refund_not_rest';
-  return { ...next(summary, event), expired: true, refundedAmount: event.refunded };
+  const { refunded } = event;
+  return { ...summary, ...moved(summary, event), expired: true, refundedAmount: refunded };
 }
 
 /** Types forbid it, a payload may still bring it. */

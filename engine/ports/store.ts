@@ -69,8 +69,12 @@ export interface Store {
 
   /** Locks the owner's row, runs `work` in that transaction, commits (durably) when it resolves. */
   withOwner<T>(number: number, work: (owner: LockedOwner) => Promise<T>): Promise<T>;
-  /** Progress without a lock; numbers unknown to Postgres are left out. */
-  progress(numbers: readonly number[]): Promise<readonly OwnerProgress[]>;
+  /**
+   * Progress without a lock; numbers unknown to Postgres are left out.
+   *
+   * @param hurry somebody waits for it: whoever settles should not rest now
+   */
+  progress(numbers: readonly number[], hurry?: boolean): Promise<readonly OwnerProgress[]>;
   /** Batches that went into quarantine through this owner. */
   quarantinedBatches(number: number): Promise<readonly string[]>;
 

@@ -24,7 +24,7 @@ export interface JobsDeps {
 }
 
 /** Jobs fetched by one read at most; the reads go on until a transaction is full or an id is absent. */
-const readAhead = 16;
+const readAhead = 64;
 /** Jobs of the first read: of the largest size they fill a transaction. */
 const readFirst = Math.min(readAhead, Math.floor(settleBytesMax / flushBytesMax));
 

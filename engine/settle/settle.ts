@@ -16,7 +16,7 @@ export interface SettleDeps extends JobsDeps {
 }
 
 /**
- * Settles jobs settled+1, settled+2 … of one owner until the next id is absent.
+ * Settles jobs settled+1, settled+2 … of one owner: until the next id is absent, or, with `wanted`, at least that far.
  *
  * @param wanted a seq known to be in the journal or settled already (0: none); its absence is a JournalGap
  * @returns the owner's `settled` at the end
@@ -35,7 +35,7 @@ export async function settleOwner(deps: SettleDeps, number: number, wanted = 0):
 
 interface Step {
   readonly settled: number;
-  /** False when the next id was absent under the lock. */
+  /** False when the next id was absent under the lock, or nobody asks for more than `wanted`. */
   readonly more: boolean;
 }
 
@@ -74,5 +74,5 @@ async function settleStep(
     );
   }
   deps.observer.settled(kept.length, deps.clock.monotonic() - startedAt);
-  return { settled: last.seq, more: true };
+  return { settled: last.seq, more: wanted === 0 };
 }

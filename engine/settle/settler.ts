@@ -1,19 +1,42 @@
 /**
  * Settler: what a queue consumer needs around `settleOwner`. Calls for one owner join the run under way, and the
  * payload that came with a job spares a second fetch (payloads are frozen, so a copy is as good as the original).
+ *
+ * A transaction costs milliseconds whatever it holds, so an owner rests after each one: what comes meanwhile settles
+ * together. It does not rest when a transaction's worth is waiting, nor while somebody waits for it (`hurry`).
  */
+import { settleEnoughBytes, settleRestMs } from '../limits.ts';
+import type { Timer } from '../ports/clock.ts';
 import { parseJobId, type Journal } from '../ports/journal.ts';
 import { settleOwner, type SettleDeps } from './settle.ts';
 
 interface Run {
+  /** Highest seq that has asked; fixed once the run has begun. */
   wanted: number;
-  done: Promise<number>;
+  /** Payload bytes that have asked. */
+  bytes: number;
+  /** Ends the rest before the run. */
+  begin(): void;
+  begun: boolean;
+  done: Promise<void>;
 }
+
+interface Known {
+  /** Committed: `settled` only grows, so a later look would tell no less. */
+  settled: number;
+  /** End of the newest run, in monotonic ms. */
+  endedAt: number;
+}
+
+/** Owners remembered; one that was forgotten is only asked again. */
+const knownMax = 1_000;
 
 export class Settler {
   readonly #deps: SettleDeps;
   readonly #runs = new Map<number, Run>();
+  readonly #known = new Map<number, Known>();
   readonly #payloads = new Map<string, string>();
+  #closing = false;
 
   constructor(deps: SettleDeps & { readonly journal: Journal }) {
     const read = async (ids: readonly string[]) => {
@@ -31,26 +54,81 @@ export class Settler {
     if (parsed === undefined) throw new Error(`not a job of this journal: ${id}`);
     this.#payloads.set(id, payload);
     try {
-      await this.#settle(parsed.number, parsed.seq);
+      await this.#settle(parsed.number, parsed.seq, payload.length);
     } finally {
       this.#payloads.delete(id);
     }
   }
 
-  async #settle(number: number, wanted: number): Promise<void> {
-    for (;;) {
+  /** Somebody waits for what he was told to be settled: those who rest begin. */
+  hurry(): void {
+    for (const run of this.#runs.values()) run.begin();
+  }
+
+  /** No rest from now on: whoever closes waits for the handlers under way. */
+  close(): void {
+    this.#closing = true;
+    this.hurry();
+  }
+
+  async #settle(number: number, seq: number, bytes: number): Promise<void> {
+    while ((this.#known.get(number)?.settled ?? 0) < seq) {
       const running = this.#runs.get(number);
-      if (running === undefined) break;
-      const settled = await running.done.catch(() => 0);
-      if (settled >= wanted) return;
+      if (running?.begun === true) {
+        await running.done.catch(() => undefined);
+        continue;
+      }
+      const run = running ?? this.#start(number);
+      run.wanted = Math.max(run.wanted, seq);
+      run.bytes += bytes;
+      if (run.bytes >= settleEnoughBytes) run.begin();
+      await run.done;
     }
-    const done = settleOwner(this.#deps, number, wanted);
-    const run: Run = { wanted, done };
+  }
+
+  #start(number: number): Run {
+    const { promise: rested, resolve } = Promise.withResolvers<void>();
+    let timer: Timer | undefined;
+    const run: Run = {
+      wanted: 0,
+      bytes: 0,
+      begun: false,
+      begin() {
+        timer?.cancel();
+        resolve();
+      },
+      done: rested.then(() => this.#run(number, run)),
+    };
     this.#runs.set(number, run);
+    const restMs = this.#restMs(number);
+    if (restMs > 0) timer = this.#deps.clock.after(restMs, resolve);
+    else resolve();
+    return run;
+  }
+
+  #restMs(number: number): number {
+    const { endedAt } = this.#known.get(number) ?? {};
+    if (endedAt === undefined || this.#closing) return 0;
+    return endedAt + settleRestMs - this.#deps.clock.monotonic();
+  }
+
+  async #run(number: number, run: Run): Promise<void> {
+    run.begun = true;
     try {
-      await done;
+      const settled = await settleOwner(this.#deps, number, run.wanted);
+      this.#remember(number, { settled, endedAt: this.#deps.clock.monotonic() });
     } finally {
-      if (this.#runs.get(number) === run) this.#runs.delete(number);
+      this.#runs.delete(number);
+    }
+  }
+
+  #remember(number: number, known: Known): void {
+    this.#known.delete(number);
+    this.#known.set(number, known);
+    if (this.#known.size <= knownMax) return;
+    for (const [oldest] of this.#known) {
+      this.#known.delete(oldest);
+      return;
     }
   }
 }

@@ -190,7 +190,7 @@ interface Credit extends Change {
  * (One escrow row per move would double the rows and tell nothing more.)
  */
 export function postMoves(moves: readonly Move[]): Posting {
-  const credits = new Map<string, Credit>();
+  const credits = new Map<string, Map<string, Credit>>();
   const debits: Change[] = [];
   const escrowLines: Line[] = [];
   let id = 0;
@@ -240,8 +240,12 @@ export function postMoves(moves: readonly Move[]): Posting {
       });
     }
   }
-  // A newline sorts before every character of an asset, so this is the order by asset, then owner, in the C locale.
-  const sorted = [...credits.keys()].sort().map((name) => credits.get(name) as Credit);
+  // All owners are `user:` and an id, so this is the order by asset, then owner, in the C locale.
+  const sorted: Credit[] = [];
+  for (const asset of [...credits.keys()].sort()) {
+    const ofAsset = credits.get(asset) as Map<string, Credit>;
+    for (const userId of [...ofAsset.keys()].sort()) sorted.push(ofAsset.get(userId) as Credit);
+  }
   return {
     lines: [...escrowLines, ...sorted.flatMap(({ lines }) => lines)],
     credits: sorted,
@@ -253,11 +257,17 @@ function isSameTransfer(one: Move, other: Move): boolean {
   return one.batchId === other.batchId && one.kind === other.kind;
 }
 
-function creditOf(credits: Map<string, Credit>, asset: string, userId: string): Credit {
-  const name = `${asset}\n${userId}`;
-  const found = credits.get(name);
-  if (found !== undefined) return found;
-  const credit: Credit = { owner: userAccount(userId), asset, amount: 0, lines: [] };
-  credits.set(name, credit);
+function creditOf(
+  credits: Map<string, Map<string, Credit>>,
+  asset: string,
+  userId: string,
+): Credit {
+  let ofAsset = credits.get(asset);
+  if (ofAsset === undefined) credits.set(asset, (ofAsset = new Map()));
+  let credit = ofAsset.get(userId);
+  if (credit === undefined) {
+    credit = { owner: userAccount(userId), asset, amount: 0, lines: [] };
+    ofAsset.set(userId, credit);
+  }
   return credit;
 }

@@ -6,6 +6,7 @@ import { assert } from '../core/assert.ts';
 import type { LockedOwner, Store } from '../ports/store.ts';
 import { applyEvents } from './apply.ts';
 import { selectOverdue } from './batches.ts';
+import { hurrySender } from './hurry.ts';
 import { loadBatch } from './load.ts';
 import {
   advanceOwner,
@@ -49,6 +50,7 @@ export async function postgresStore(
     settings: planSettings,
   });
   const shared: Connection = pool;
+  const hurry = hurrySender(pool);
   return {
     journalId: () => selectJournal(shared),
     markBound: () => bindJournal(shared),
@@ -65,7 +67,11 @@ export async function postgresStore(
           locked.end();
         }
       }),
-    progress: async (numbers) => (numbers.length === 0 ? [] : selectProgress(shared, numbers)),
+    async progress(numbers, isAwaited = false) {
+      if (numbers.length === 0) return [];
+      if (isAwaited) hurry();
+      return selectProgress(shared, numbers);
+    },
     quarantinedBatches: (number) => selectQuarantined(shared, number),
     load: (batchId) =>
       transaction(pool, (connection) => loadBatch(connection, batchId), beginSnapshot),

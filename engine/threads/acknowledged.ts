@@ -28,7 +28,7 @@ export class Acknowledged {
   constructor(store: Pick<Store, 'progress'>, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
-    this.#waits = new SettledWaits((numbers) => this.#refresh(numbers), clock);
+    this.#waits = new SettledWaits((numbers) => this.#refresh(numbers, true), clock);
   }
 
   /** A client was told of events up to this job, about this batch and, unless undefined, this user. */
@@ -73,8 +73,8 @@ export class Acknowledged {
     });
   }
 
-  async #refresh(numbers: readonly number[]): Promise<Map<number, number>> {
-    const rows = await this.#store.progress(numbers);
+  async #refresh(numbers: readonly number[], isAwaited = false): Promise<Map<number, number>> {
+    const rows = await this.#store.progress(numbers, isAwaited);
     for (const { number, settled } of rows) {
       const record = this.#owners.get(number);
       if (record !== undefined) record.settled = Math.max(record.settled, settled);

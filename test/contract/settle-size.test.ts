@@ -117,7 +117,7 @@ describe('a settle transaction', () => {
       const under = await fakeUnderTest();
       await under.addBatch(batchOf(batchId));
       const number = await under.store.newOwner([shard]);
-      const { journal } = backlog(number, 100, 3);
+      const { journal } = backlog(number, 64, 3);
       const steps: number[] = [];
       const tried: number[] = [];
       let slow = true;
@@ -126,7 +126,7 @@ describe('a settle transaction', () => {
         if (slow && jobs > 4) throw Object.assign(new Error('too slow'), { code });
         if (steps.length === 2) slow = false;
       });
-      expect(await settleOwner({ ...rest, store, journal }, number)).toBe(100);
+      expect(await settleOwner({ ...rest, store, journal }, number)).toBe(64);
       expect(tried.slice(0, 6)).toEqual([64, 32, 16, 8, 4, 8]);
       expect(steps.slice(0, 2)).toEqual([4, 4]);
       expect(Math.max(...steps)).toBeGreaterThan(8);

@@ -76,7 +76,7 @@ export const settleMutants: readonly Mutant[] = [
       },
       {
         file: settle,
-        find: 'return { settled: last.seq, more: true };',
+        find: 'return { settled: last.seq, more: wanted === 0 };',
         replace: 'return { settled: Math.max(last.seq, owner.settled), more: wanted === 0 };',
       },
       {

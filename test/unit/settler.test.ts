@@ -1,0 +1,99 @@
+/** The settle worker's rest between transactions: what ends it, and that nothing waits for nothing. */
+import { describe, expect, it } from 'vitest';
+import { encodeEvent, encodePayload } from '../../engine/core/codec.ts';
+import { shardOf } from '../../engine/core/hash.ts';
+import { settleEnoughBytes, settleRestMs } from '../../engine/limits.ts';
+import { jobId, type Journal } from '../../engine/ports/journal.ts';
+import { silentObserver } from '../../engine/ports/observer.ts';
+import { Settler } from '../../engine/settle/settler.ts';
+import { FakeStore } from '../../engine/store/fake.ts';
+import { batchOf } from '../contract/store-support.ts';
+import { VirtualClock } from '../simulation/virtual-clock.ts';
+
+const batchId = '7';
+
+async function scene(receiversPerJob = 1) {
+  const clock = new VirtualClock();
+  const transactions: number[] = [];
+  let begun = 0;
+  const store = new FakeStore({
+    onCommit: () => void transactions.push(clock.monotonic() - begun),
+  });
+  store.addBatch(batchOf(batchId), true);
+  const number = await store.newOwner([shardOf(batchId)]);
+  const payload = (seq: number) => {
+    const receivers = Array.from({ length: receiversPerJob }, (_, i) => `receiver-${seq}-${i}`);
+    const head = { kind: 'audience', batchId, version: seq, at: seq, channel: 'im' } as const;
+    const event = encodeEvent({ ...head, anyone: false, receivers });
+    return encodePayload(number, seq, [shardOf(batchId)], [event]);
+  };
+  const there = new Map<string, string>();
+  const read = (ids: readonly string[]) => Promise.resolve(ids.map((id) => there.get(id)));
+  const journal = { read } as Partial<Journal> as Journal;
+  const settler = new Settler({ store, clock, observer: silentObserver, journal });
+  begun = clock.monotonic();
+  transactions.length = 0;
+  const done: number[] = [];
+  /** Adds the jobs, and delivers them. */
+  const deliver = (...seqs: number[]) => {
+    for (const seq of seqs) there.set(jobId(number, seq), payload(seq));
+    for (const seq of seqs)
+      void settler.settleJob(jobId(number, seq), payload(seq)).then(() => done.push(seq));
+  };
+  return { clock, settler, transactions, deliver, done };
+}
+
+describe('the settler', () => {
+  it('settles the first job at once, and what comes during the rest together', async () => {
+    const { clock, transactions, deliver, done } = await scene();
+    deliver(1);
+    await clock.pass(0);
+    expect(done).toEqual([1]);
+    deliver(2);
+    await clock.pass(settleRestMs / 2);
+    deliver(3, 4);
+    await clock.pass(settleRestMs / 2 - 1);
+    expect(done).toEqual([1]);
+    await clock.pass(1);
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(transactions).toEqual([0, settleRestMs]);
+  });
+
+  it('does not rest after a pause', async () => {
+    const { clock, deliver, done } = await scene();
+    deliver(1);
+    await clock.pass(settleRestMs);
+    deliver(2);
+    await clock.pass(0);
+    expect(done).toEqual([1, 2]);
+  });
+
+  it('does not rest while somebody waits, while enough is there, or at the end', async () => {
+    const ends: ((settler: Settler, deliver: (...seqs: number[]) => void) => void)[] = [
+      (settler) => settler.hurry(),
+      (settler) => settler.close(),
+      (_, deliver) => deliver(3, 4),
+    ];
+    for (const end of ends) {
+      const { clock, settler, deliver, done } = await scene(settleEnoughBytes / 30);
+      deliver(1);
+      await clock.pass(0);
+      deliver(2);
+      await clock.pass(1);
+      expect(done).toEqual([1]);
+      end(settler, deliver);
+      await clock.pass(0);
+      expect(done).toContain(2);
+    }
+  });
+
+  it('needs no transaction to know what it has settled itself', async () => {
+    const { clock, transactions, deliver, done } = await scene();
+    deliver(1, 2, 3);
+    await clock.pass(0);
+    deliver(2, 1);
+    await clock.pass(0);
+    expect(done).toEqual([1, 2, 3, 2, 1]);
+    expect(transactions).toHaveLength(1);
+  });
+});
