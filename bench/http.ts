@@ -47,7 +47,7 @@ export async function httpBench(
   const load = startLoad(secret, cleanup);
   await load.prepare(settings.receivers);
   const wanted = (name: string) => settings.targets.length === 0 || settings.targets.includes(name);
-  const targets = await startTargets(secret, load, redis, wanted, cleanup);
+  const targets = await startTargets(secret, load, redis, wanted, cleanup, print);
   const rounds: HttpRound[] = [];
   const millions: Million[] = [];
   for (const workload of workloads) {

@@ -2,6 +2,7 @@
 import { startRedis } from '../../test/setup/redis.ts';
 import type { LoadBatch } from '../load/protocol.ts';
 import { Cleanup } from '../support/cleanup.ts';
+import { whole } from '../support/table.ts';
 import { type Load, startHelperServer } from './children.ts';
 import { startOurs } from './ours.ts';
 import { type PeerKind, type PeerOptions, startPeer } from './peer.ts';
@@ -14,6 +15,8 @@ const constantBatch: LoadBatch = { id: '1', key: 'x'.repeat(22) };
 
 /** Of the choice between two ways to run a peer. */
 const trialSeconds = 2;
+/** The first one warms up. */
+const trialRounds = 3;
 const trialConnections = 256;
 const trialPackets = 100_000;
 
@@ -24,6 +27,7 @@ export async function startTargets(
   withRedis: boolean,
   wanted: (name: string) => boolean,
   cleanup: Cleanup,
+  print: (line: string) => void,
 ): Promise<Target[]> {
   const targets: Target[] = [await startBare(cleanup)];
   if (withRedis && wanted('ours-redis')) targets.push(await startOurs(secret, 'Redis', cleanup));
@@ -32,7 +36,7 @@ export async function startTargets(
     ? ['redis-lua', 'pg-row-lock', 'bullmq-per-claim']
     : ['pg-row-lock'];
   for (const kind of kinds.filter(wanted)) {
-    targets.push(await startOnePeer(kind, secret, load, cleanup));
+    targets.push(await startOnePeer(kind, secret, load, cleanup, print));
   }
   return targets;
 }
@@ -54,6 +58,7 @@ async function startOnePeer(
   secret: string,
   load: Load,
   cleanup: Cleanup,
+  print: (line: string) => void,
 ): Promise<Target> {
   const postgres = await startPostgres(cleanup);
   const options = { kind, secret, databaseUrl: postgres.url, postgresPid: postgres.pid };
@@ -66,35 +71,37 @@ async function startOnePeer(
     { ...withRedis, autoPipelining: true },
     { ...withRedis, autoPipelining: false },
     load,
+    print,
   );
   return startPeer({ ...withRedis, autoPipelining }, cleanup);
 }
 
 /** Runs one after the other for a moment: is the first one faster? */
-async function isFaster(first: PeerOptions, second: PeerOptions, load: Load): Promise<boolean> {
-  const rates: number[] = [];
+async function isFaster(
+  first: PeerOptions,
+  second: PeerOptions,
+  load: Load,
+  print: (line: string) => void,
+): Promise<boolean> {
+  const best: number[] = [];
   for (const options of [first, second]) {
     const cleanup = new Cleanup();
     try {
       const peer = await startPeer(options, cleanup);
-      let rate = 0;
-      // The first round warms up.
-      for (let round = 0; round < 2; round += 1) {
+      const rates: number[] = [];
+      for (let round = 0; round < trialRounds; round += 1) {
         const batches = await peer.makeBatches(2, trialPackets);
         const limit = { seconds: trialSeconds };
         const traffic = { kind: 'claims', batches } as const;
-        const result = await load.run({
-          url: peer.url,
-          connections: trialConnections,
-          traffic,
-          limit,
-        });
-        rate = result.requests / result.seconds;
+        const order = { url: peer.url, connections: trialConnections, traffic, limit };
+        const result = await load.run(order);
+        rates.push(result.requests / result.seconds);
       }
-      rates.push(rate);
+      best.push(Math.max(...rates));
+      print(`trial: ${peer.name}: ${whole(Math.max(...rates))}/s`);
     } finally {
       await cleanup.run();
     }
   }
-  return (rates[0] ?? 0) > (rates[1] ?? 0);
+  return (best[0] ?? 0) > (best[1] ?? 0);
 }

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PeerKind, startPeer } from '../../bench/http/peer.ts';
 import type { Target } from '../../bench/http/target.ts';
@@ -39,17 +40,19 @@ const cases: readonly { readonly kind: PeerKind; readonly autoPipelining?: boole
 describe.each(cases)('$kind (auto-pipelining: $autoPipelining)', ({ kind, autoPipelining }) => {
   const cleanup = new Cleanup();
   let peer: Target;
+  let databaseUrl = '';
 
   beforeAll(async () => {
     const database = await freshDatabase({ migrated: false });
     cleanup.add(() => database.drop());
+    databaseUrl = database.url;
     const redis = await freshRedis();
     cleanup.add(() => redis.remove());
     peer = await startPeer(
       {
         kind,
         secret: testSecret,
-        databaseUrl: database.url,
+        databaseUrl,
         postgresPid: 0,
         redis: { url: redis.url, pid: redis.pid ?? 0 },
         autoPipelining: autoPipelining ?? false,
@@ -85,6 +88,14 @@ describe.each(cases)('$kind (auto-pipelining: $autoPipelining)', ({ kind, autoPi
     }
     expect(await peer.books?.check()).toEqual([]);
     expect(await peer.books?.claims()).toBe(packets);
+  });
+
+  test('a lost ledger row is noticed', async () => {
+    const client = new Client({ connectionString: databaseUrl });
+    await client.connect();
+    await client.query('DELETE FROM entry WHERE id = (SELECT max(id) FROM entry)');
+    await client.end();
+    expect(await peer.books?.check()).toContain('entries do not sum to zero');
   });
 
   test('a wrong key, an unknown batch and a bad token are refused', async () => {
