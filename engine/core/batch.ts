@@ -14,7 +14,7 @@ import type {
   OpenCommand,
   Result,
 } from './command.ts';
-import { type BatchState, evolve, isKeyOfLink, packetsOf, tagName } from './state.ts';
+import { type BatchState, evolve, isKeyOfLink, tagName } from './state.ts';
 import { packetNumber } from './types.ts';
 import { audienceMax } from '../limits.ts';
 
@@ -89,15 +89,19 @@ function checkShare(state: BatchState, share: number): number {
   return share;
 }
 
-function openEvent(state: BatchState, packet: number, inputs: Inputs): BatchEvent {
-  const receiverId = state.receiverIds[packet - 1];
-  assert(receiverId !== undefined, 'only a claimed packet is opened');
+/** @param receiverId whose packet it is */
+function openEvent(
+  state: BatchState,
+  packet: number,
+  receiverId: string,
+  inputs: Inputs,
+): BatchEvent {
   const amount = checkShare(state, inputs.share());
   return { kind: 'opened', ...next(state, inputs.now), packet, receiverId, amount };
 }
 
 function isOpened(state: BatchState, packet: number): boolean {
-  return state.amounts[packet - 1] !== 0;
+  return state.packets.amount(packet) !== 0;
 }
 
 /** Order of answers: API.md, `POST …/claims`. */
@@ -109,13 +113,13 @@ function decideClaim(state: BatchState, command: ClaimCommand, inputs: Inputs): 
       if (known.digest !== tag.digest) return refuse('idempotency_key_reused');
       const { packet, position, opened } = known;
       // The open flag is no part of what must be the same: it opens a packet that was claimed without it.
-      if (command.open && !opened) return repeatClaim(state, packet, true, inputs);
+      if (command.open && !opened) return repeatClaim(state, packet, command, inputs);
       return { event: undefined, result: { code: 'replayed', packet, position, opened } };
     }
   }
   if (state.params.oncePerReceiver) {
-    const packet = packetsOf(state, receiverId)[0];
-    if (packet !== undefined) return repeatClaim(state, packet, command.open, inputs);
+    const packet = state.packets.newestOf(receiverId);
+    if (packet > 0) return repeatClaim(state, packet, command, inputs);
   } else if (tag === undefined) {
     return refuse('idempotency_key_required');
   }
@@ -124,7 +128,7 @@ function decideClaim(state: BatchState, command: ClaimCommand, inputs: Inputs): 
     if (!state.anyone) return refuse('not_in_audience');
     if (!isKeyOfLink(state, command.linkKey)) return refuse('bad_key');
   }
-  if (state.receiverIds.length === state.params.count) return refuse('exhausted');
+  if (state.packets.claimed === state.params.count) return refuse('exhausted');
   const event = claimEvent(state, receiverId, command.open, tag, inputs);
   return { event, result: { code: 'claimed', packet: event.packet } };
 }
@@ -139,7 +143,7 @@ function claimEvent(
   return {
     kind: 'claimed',
     ...next(state, inputs.now),
-    packet: state.receiverIds.length + 1,
+    packet: state.packets.claimed + 1,
     receiverId,
     amount: open ? checkShare(state, inputs.share()) : undefined,
     tag,
@@ -147,22 +151,28 @@ function claimEvent(
   };
 }
 
-function repeatClaim(state: BatchState, packet: number, open: boolean, inputs: Inputs): Applied {
+function repeatClaim(
+  state: BatchState,
+  packet: number,
+  { open, receiverId }: ClaimCommand,
+  inputs: Inputs,
+): Applied {
   const result: Result = { code: 'repeated', packet };
   if (isOpened(state, packet)) return { event: undefined, result };
   if (state.expired || isOverdue(state, inputs.now)) return expire(state, inputs.now);
-  return { event: open ? openEvent(state, packet, inputs) : undefined, result };
+  return { event: open ? openEvent(state, packet, receiverId, inputs) : undefined, result };
 }
 
 /** Order of answers: API.md, `POST …/open`. */
 function decideOpen(state: BatchState, command: OpenCommand, inputs: Inputs): Applied {
-  const mine = packetsOf(state, command.receiverId);
+  const { receiverId } = command;
+  const mine = state.packets.allOf(receiverId);
   const packet = choosePacket(state, mine, command.packetId);
   if (packet === undefined) return refuse('not_claimed');
   if (isOpened(state, packet))
     return { event: undefined, result: { code: 'opened', packet, repeated: true } };
   if (state.expired || isOverdue(state, inputs.now)) return expire(state, inputs.now);
-  const event = openEvent(state, packet, inputs);
+  const event = openEvent(state, packet, receiverId, inputs);
   return { event, result: { code: 'opened', packet, repeated: false } };
 }
 
@@ -180,8 +190,7 @@ function choosePacket(
   for (const packet of mine) {
     if (!isOpened(state, packet)) return packet;
     const openedLater =
-      latest === undefined ||
-      (state.openedAt[packet - 1] ?? 0) >= (state.openedAt[latest - 1] ?? 0);
+      latest === undefined || state.packets.openedAt(packet) >= state.packets.openedAt(latest);
     if (openedLater) latest = packet;
   }
   return latest;

@@ -1,8 +1,10 @@
 /**
- * The state of one active batch and how events change it. Columns instead of objects: a claim costs tens of bytes.
+ * The state of one active batch and how events change it.
  * Guards invariant 6: an event is taken only as the next version.
  */
 import { assert, assertNever } from './assert.ts';
+import { fnv1a } from './hash.ts';
+import { PacketTable } from './packet-table.ts';
 import type { BatchEvent, BatchParams, BatchSnapshot, IdempotencyTag } from './types.ts';
 
 /** What was first answered under an idempotency key. */
@@ -21,13 +23,7 @@ export interface BatchState {
   lastEventAt: number;
   anyone: boolean;
   readonly listed: Set<string>;
-  /** Columns by packet number − 1; an amount of 0 means unopened. */
-  readonly receiverIds: string[];
-  readonly claimedAt: number[];
-  readonly amounts: number[];
-  readonly openedAt: number[];
-  /** Packet numbers by receiver: one number in the usual case. */
-  readonly packets: Map<string, number | number[]>;
+  readonly packets: PacketTable;
   readonly tags: Map<string, TagRecord>;
   opened: number;
   openedAmount: number;
@@ -43,11 +39,8 @@ export function emptyState(params: BatchParams, at: number): BatchState {
     lastEventAt: at,
     anyone: false,
     listed: new Set(),
-    receiverIds: [],
-    claimedAt: [],
-    amounts: [],
-    openedAt: [],
-    packets: new Map(),
+    // Whoever does not have the link cannot choose ids that collide.
+    packets: new PacketTable(params.count, fnv1a(params.linkKey)),
     tags: new Map(),
     opened: 0,
     openedAmount: 0,
@@ -126,27 +119,12 @@ export function evolve(state: BatchState, event: BatchEvent): void {
 }
 
 function addPacket(state: BatchState, packet: number, receiverId: string, at: number): void {
-  assert(
-    packet === state.receiverIds.length + 1 && packet <= state.params.count,
-    'packets are claimed in order',
-  );
-  state.receiverIds.push(receiverId);
-  state.claimedAt.push(at);
-  state.amounts.push(0);
-  state.openedAt.push(0);
-  const before = state.packets.get(receiverId);
-  if (before === undefined) state.packets.set(receiverId, packet);
-  else if (typeof before === 'number') state.packets.set(receiverId, [before, packet]);
-  else before.push(packet);
+  assert(packet === state.packets.claimed + 1, 'packets are claimed in order');
+  state.packets.add(receiverId, at);
 }
 
 function openPacket(state: BatchState, packet: number, amount: number, at: number): void {
-  assert(
-    state.amounts[packet - 1] === 0 && amount >= 1,
-    'a packet is opened once, with at least one unit',
-  );
-  state.amounts[packet - 1] = amount;
-  state.openedAt[packet - 1] = at;
+  state.packets.open(packet, amount, at);
   state.opened += 1;
   state.openedAmount += amount;
 }
@@ -163,15 +141,6 @@ function remember(
   record: TagRecord,
 ): void {
   state.tags.set(tagName(receiverId, tag.key), record);
-}
-
-const none: readonly number[] = [];
-
-/** The receiver's packet numbers, in the order of claiming. */
-export function packetsOf(state: BatchState, receiverId: string): readonly number[] {
-  const found = state.packets.get(receiverId);
-  if (found === undefined) return none;
-  return typeof found === 'number' ? [found] : found;
 }
 
 /** Compares without stopping at the first difference, so that timing tells nothing of the key. */

@@ -32,7 +32,7 @@ export class Actor {
 
   /** What it takes of the memory budget: itself, its claims, its listed receivers. */
   get size(): number {
-    return 1 + this.state.receiverIds.length + this.state.listed.size;
+    return 1 + this.state.packets.claimed + this.state.listed.size;
   }
 
   /** Draws the share of the next open, unless it is drawn or nothing is left to open. */

@@ -1,6 +1,5 @@
 /** Turns what the core decided into what the gateway is told. */
 import type { PacketView } from '../api.ts';
-import { assert } from '../core/assert.ts';
 import type { Result } from '../core/command.ts';
 import type { BatchState } from '../core/state.ts';
 import { packetId } from '../core/types.ts';
@@ -9,47 +8,53 @@ import type { Outcome } from './request.ts';
 function view(
   state: BatchState,
   packet: number,
+  receiverId: string,
   position: string,
   showAmount: boolean,
 ): PacketView {
-  const index = packet - 1;
-  const receiverId = state.receiverIds[index];
-  const claimedAt = state.claimedAt[index];
-  assert(receiverId !== undefined && claimedAt !== undefined, 'the packet is claimed');
-  const opened = showAmount && state.amounts[index] !== 0;
+  const { params, packets } = state;
+  const amount = showAmount ? packets.amount(packet) : 0;
   return {
-    batchId: state.params.id,
-    packetId: packetId(state.params.id, packet),
+    batchId: params.id,
+    packetId: packetId(params.id, packet),
     receiverId,
-    claimedAt,
-    asset: state.params.asset,
-    amount: opened ? state.amounts[index] : undefined,
-    openedAt: opened ? state.openedAt[index] : undefined,
+    claimedAt: packets.claimedAt(packet),
+    asset: params.asset,
+    amount: amount === 0 ? undefined : amount,
+    openedAt: amount === 0 ? undefined : packets.openedAt(packet),
     position,
   };
 }
 
-/** @param position job id of the actor's newest event */
-export function outcomeOf(state: BatchState, result: Result, position: string): Outcome {
+/**
+ * @param receiverId who asked: nobody is shown a packet of somebody else
+ * @param position job id of the actor's newest event
+ */
+export function outcomeOf(
+  state: BatchState,
+  result: Result,
+  receiverId: string,
+  position: string,
+): Outcome {
   switch (result.code) {
     case 'claimed':
       return {
         code: 'claimed',
-        packet: view(state, result.packet, position, true),
+        packet: view(state, result.packet, receiverId, position, true),
         replayed: false,
       };
     case 'replayed':
       return {
         code: 'claimed',
-        packet: view(state, result.packet, result.position, result.opened),
+        packet: view(state, result.packet, receiverId, result.position, result.opened),
         replayed: true,
       };
     case 'repeated':
-      return { code: 'repeated', packet: view(state, result.packet, position, true) };
+      return { code: 'repeated', packet: view(state, result.packet, receiverId, position, true) };
     case 'opened':
       return {
         code: 'opened',
-        packet: view(state, result.packet, position, true),
+        packet: view(state, result.packet, receiverId, position, true),
         repeated: result.repeated,
       };
     case 'extended':

@@ -199,7 +199,9 @@ export class Owner {
         this.#drawLater.add(actor);
       }
       const position = actor.newest === job.seq ? job.position : jobId(this.number, actor.newest);
-      const outcome = outcomeOf(actor.state, result, position);
+      const { command } = request;
+      const asker = 'receiverId' in command ? command.receiverId : '';
+      const outcome = outcomeOf(actor.state, result, asker, position);
       this.#gate.wait(actor.newest, request, outcome, actor.shard, actor);
     } catch (error) {
       request.reply(unknown);

@@ -89,9 +89,9 @@ function decide(
   }
   const { version, opened, openedAmount, expired, refundedAmount, lastEventAt } = state;
   const { count, total, mode, each } = of;
-  const amounts = state.amounts.filter((amount) => amount > 0);
+  const claimed = state.packets.claimed;
+  const amounts = Array.from({ length: claimed }, (_, i) => state.packets.amount(i + 1));
   const bestAmount = Math.max(0, ...amounts);
-  const claimed = state.receiverIds.length;
   const best = { bestAmount, bestPacket: 0 };
   return {
     events,

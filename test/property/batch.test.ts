@@ -251,14 +251,17 @@ function positionOf(events: readonly BatchEvent[], event: BatchEvent): object {
 
 function snapshotOf(state: BatchState) {
   const tags = new Map([...state.tags].map(([name, record]) => [record.packet, { name, record }]));
-  const packets: Packet[] = state.receiverIds.map((receiverId, i) => {
-    const tagged = tags.get(i + 1);
+  const table = state.packets;
+  const packets = Array.from({ length: table.claimed }, (_, i): Packet => {
+    const packet = i + 1;
+    const tagged = tags.get(packet);
+    const isOpened = table.amount(packet) !== 0;
     return {
-      packet: i + 1,
-      receiverId,
-      claimedAt: state.claimedAt[i] ?? 0,
-      amount: state.amounts[i] === 0 ? undefined : state.amounts[i],
-      openedAt: state.amounts[i] === 0 ? undefined : state.openedAt[i],
+      packet,
+      receiverId: table.receiverId(packet),
+      claimedAt: table.claimedAt(packet),
+      amount: isOpened ? table.amount(packet) : undefined,
+      openedAt: isOpened ? table.openedAt(packet) : undefined,
       tag: tagged && { key: tagged.name.split('\n')[1] ?? '', digest: tagged.record.digest },
       position: tagged?.record.position,
       openedByClaim: tagged?.record.opened ?? false,

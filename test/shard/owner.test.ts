@@ -190,7 +190,7 @@ describe('residency', () => {
     for (const actor of actors) {
       residents.add(actor);
       // Each is as large as the whole budget: there is room for one.
-      actor.state.receiverIds.length = residentClaimsMax;
+      Object.defineProperty(actor, 'size', { value: residentClaimsMax });
       actor.newest = 5;
       residents.pin(actor);
     }
