@@ -23,6 +23,21 @@ export const audienceRequestMax = 10_000;
 /** Receivers stored per batch. */
 export const audienceMax = 1_000_000;
 
+// People, groups, messages, posts (E7, E10)
+/** Lengths are in characters (code points). */
+export const personNameLengthMax = 64;
+export const aboutLengthMax = 500;
+export const groupNameLengthMax = 64;
+export const messageLengthMax = 4_000;
+export const postLengthMax = 4_000;
+/** The owner included. */
+export const groupMembersMax = 5_000;
+/** Chosen friends of one post. */
+export const chosenReadersMax = 10_000;
+/** Fits a bigint and a safe integer. */
+export const conversationIdPattern = /^[1-9][0-9]{0,14}$/;
+export const messageIdPattern = /^[1-9][0-9]{0,14}-[1-9][0-9]{0,14}$/;
+
 // HTTP
 /** An audience request of the largest size fits. */
 export const bodyBytesMax = 1_000_000;
@@ -115,6 +130,8 @@ assert(
   bodyBytesMax > audienceRequestMax * (userIdLengthMax + idOverhead),
   'the largest audience request fits',
 );
+assert(chosenReadersMax <= audienceRequestMax, 'all readers of a post fit into one request');
+assert(groupMembersMax <= audienceRequestMax, 'all members of a group fit into one request');
 assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');

@@ -16,8 +16,13 @@ import { audienceRoutes } from './routes/audience.ts';
 import { batchPageRoutes } from './routes/batch-pages.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { claimRoutes } from './routes/claims.ts';
+import { contactRoutes } from './routes/contacts.ts';
+import { conversationRoutes } from './routes/conversations.ts';
 import { devRoutes } from './routes/dev.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { operatorRoutes } from './routes/operator.ts';
+import { postRoutes } from './routes/posts.ts';
+import { profileRoutes } from './routes/profile.ts';
 import { receiveRoutes } from './routes/receive.ts';
 import { recordRoutes } from './routes/records.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
@@ -42,6 +47,11 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...claimRoutes(deps),
     ...accountRoutes(deps),
     ...recordRoutes(deps),
+    ...profileRoutes(deps),
+    ...contactRoutes(deps),
+    ...groupRoutes(deps),
+    ...conversationRoutes(deps),
+    ...postRoutes(deps),
     ...receiveRoutes(),
     ...serviceRoutes(deps, () => {
       text ??= JSON.stringify(openApiDocument(table, deps.options.publicUrl));

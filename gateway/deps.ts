@@ -2,6 +2,7 @@
 import type { Engine } from '../engine/api.ts';
 import type { Books } from '../engine/books/types.ts';
 import type { Clock } from '../engine/ports/clock.ts';
+import type { Social } from '../engine/social/port.ts';
 import type { AuthOptions } from './auth.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
@@ -30,6 +31,7 @@ export interface AppOptions {
 export interface AppDeps {
   readonly engine: Engine;
   readonly books: Books;
+  readonly social: Social;
   readonly clock: Pick<Clock, 'now'>;
   /** CSPRNG; link keys and request id prefixes come from it. */
   readonly randomBytes: (size: number) => Uint8Array;

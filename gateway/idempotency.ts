@@ -40,7 +40,7 @@ export interface Refusal {
  * and given again with `Idempotency-Replayed: true`. A refusal leaves nothing behind.
  */
 export async function createOnce(
-  books: Books,
+  books: Pick<Books, 'once'>,
   request: {
     readonly userId: string;
     readonly requestId: string;

@@ -11,6 +11,7 @@ import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs, stopTimeoutMs } from '../engine/limits.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { migrate } from '../engine/store/migrate.ts';
+import { postgresSocial } from '../engine/social/postgres.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
@@ -92,11 +93,14 @@ async function start(config: Config): Promise<Logger> {
     confirmWithinSeconds: config.confirmWithinSeconds,
   });
   closers.push({ what: 'books', close: () => books.close() });
+  const social = await postgresSocial({ url: databaseUrl, observer, poolMax: 8 });
+  closers.push({ what: 'social', close: () => social.close() });
 
   const lifecycle = { draining: false };
   const deps: AppDeps = {
     engine,
     books,
+    social,
     clock: systemClock,
     randomBytes,
     pendingEvents: () => engine.pendingEvents(),

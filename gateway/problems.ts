@@ -80,6 +80,30 @@ export const problemKinds = {
   exhausted: kind(410, 'Exhausted', 'All packets of the batch are claimed.'),
   not_claimed: kind(409, 'Not claimed', 'The caller holds no such packet of this batch.'),
 
+  // People, groups, messages, posts (E7, E10)
+  contact_not_found: kind(404, 'Contact not found', 'Nothing was asked by such a user.'),
+  contact_blocked: kind(409, 'Contact blocked', 'The caller blocks this user; unblock first.'),
+  contact_refused: kind(403, 'Contact refused', 'This user takes no requests of the caller.'),
+  not_contacts: kind(
+    403,
+    'Not contacts',
+    'Some of the users are no contacts of the caller; see errors.',
+  ),
+  not_a_contact: kind(403, 'Not a contact', 'Messages go to accepted contacts only.'),
+  group_not_found: kind(404, 'Group not found', 'The caller is in no group with this id.'),
+  group_full: kind(422, 'Group full', 'The group cannot hold that many members.'),
+  not_owner: kind(403, 'Not the owner', 'Only the owner removes others; members leave themselves.'),
+  conversation_not_found: kind(
+    404,
+    'Conversation not found',
+    'The caller is in no conversation with this id.',
+  ),
+  message_not_found: kind(
+    404,
+    'Message not found',
+    'The conversation has no such message that the caller can see.',
+  ),
+
   // The server
   internal: kind(500, 'Internal error', 'Something went wrong here; it has been recorded.'),
   overloaded: kind(503, 'Overloaded', 'Too much work at the moment; repeat the request later.'),

@@ -14,7 +14,7 @@ interface Kept {
 
 /** See `Books.once`. */
 export function once(
-  { pool, now }: BooksContext,
+  { pool, now }: Pick<BooksContext, 'pool' | 'now'>,
   userId: string,
   scope: string,
   tag: IdempotencyTag | undefined,

@@ -23,6 +23,7 @@ import type {
   OnceResult,
   Tx,
 } from '../../engine/books/types.ts';
+import type { Social } from '../../engine/social/port.ts';
 
 interface Stored extends NewBatch {
   readonly id: string;
@@ -44,6 +45,12 @@ const noTx: Tx = { query: () => Promise.reject(new Error('the double has no SQL'
 const unused = (): never => {
   throw new Error('not needed here');
 };
+
+/** Refuses everything: the base server's routes are tested on the real one. */
+export const noSocial: Social = new Proxy({} as Social, {
+  get: (_target, name) => () =>
+    Promise.reject(new Error(`no social here, asked for ${String(name)}`)),
+});
 
 /** One world behind both ports; `forced` outcomes come first, once each. */
 export class World {

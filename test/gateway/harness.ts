@@ -14,7 +14,8 @@ import { problemCodes } from '../../gateway/openapi.ts';
 import type { ProblemCode } from '../../gateway/problems.ts';
 import type { Route } from '../../gateway/route.ts';
 import { problem as problemSchema } from '../../gateway/schemas/answers.ts';
-import { World } from './doubles.ts';
+import type { Social } from '../../engine/social/port.ts';
+import { noSocial, World } from './doubles.ts';
 
 export const secret = 'a secret of the tests, long enough for HS256';
 export const audience = 'hongbao';
@@ -52,13 +53,15 @@ export interface Harness {
   ) => Promise<{ id: string; key: string }>;
 }
 
-export function harness(options: Partial<AppOptions> = {}): Harness {
+/** @param social the real one for tests of its routes; a fake would only repeat it */
+export function harness(options: Partial<AppOptions> = {}, social: Social = noSocial): Harness {
   const world = new World();
   const clock = { now: () => world.now };
   const logged: Harness['logged'] = [];
   const deps: AppDeps = {
     engine: world.engine,
     books: world.books,
+    social,
     clock,
     randomBytes,
     pendingEvents: () => world.engine.pendingEvents(),

@@ -1,0 +1,136 @@
+/** Contacts: asked for, accepted, ended, blocked. (E7, E10) */
+import type { Contact, Standing } from '../../engine/social/types.ts';
+import { page } from '../answer.ts';
+import type { AppDeps } from '../deps.ts';
+import { isoTime } from '../http.ts';
+import { createOnce, tagOf } from '../idempotency.ts';
+import { invalidField, problem } from '../problems.ts';
+import { route, type Route } from '../route.ts';
+import * as fields from '../schemas/fields.ts';
+import * as answers from '../schemas/social-answers.ts';
+import { contactState } from '../schemas/social-fields.ts';
+import { contactBody } from '../schemas/social-requests.ts';
+import { emptyBody } from '../schemas/requests.ts';
+import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+
+const tag = 'People';
+const params = { userId: fields.userId };
+const pathRefusal = 'contact_not_found';
+
+const shown = ({ userId, name, state, since }: Contact): object => ({
+  userId,
+  name,
+  state,
+  since: isoTime(since),
+});
+const standing = ({ userId, state }: Standing): object => ({ userId, state });
+
+function list({ social }: AppDeps): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/contacts',
+    tag,
+    summary: "The caller's contacts and requests, by user id",
+    auth: 'user',
+    query: { ...pageQuery, state: contactState },
+    answers: { 200: { description: 'One page.', schema: answers.contacts } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, query }) {
+      const result = await social.contacts(caller.userId, query.state, pageAt(query));
+      return pagedAnswer(requestId, result, shown);
+    },
+  });
+}
+
+function request({ social }: AppDeps): Route {
+  const scope = 'POST /v1/contacts';
+  return route({
+    method: 'POST',
+    path: '/v1/contacts',
+    tag,
+    summary: 'Ask a user to be a contact; two requests that cross make contacts',
+    auth: 'user',
+    idempotent: true,
+    body: contactBody,
+    answers: { 201: { description: 'As the two stand now.', schema: answers.standing } },
+    problems: [
+      'contact_blocked',
+      'contact_refused',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ],
+    handle({ caller, requestId, body, idempotencyKey }) {
+      const { userId } = caller;
+      if (body.userId === userId) return invalidField(requestId, 'userId', 'is the caller');
+      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
+      return createOnce(social, once, async (tx) => {
+        const result = await social.requestContact(tx, userId, body.userId);
+        if (result.code !== 'stands') return { refusal: { code: result.code } };
+        return { body: standing(result.standing) };
+      });
+    },
+  });
+}
+
+function accept({ social }: AppDeps): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/contacts/:userId/accept',
+    tag,
+    summary: "Accept a user's request; repeated: the same",
+    auth: 'user',
+    params,
+    pathRefusal,
+    body: emptyBody,
+    answers: { 200: { description: 'Contacts.', schema: answers.standing } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, path }) {
+      const result = await social.acceptContact(caller.userId, path.userId);
+      if (result.code !== 'stands') return problem(requestId, result.code);
+      return page(requestId, standing(result.standing));
+    },
+  });
+}
+
+/** The other changes differ in one word only. */
+function change(
+  method: 'PUT' | 'DELETE',
+  end: '' | '/block',
+  summary: string,
+  apply: (userId: string, otherId: string) => Promise<Standing>,
+): Route {
+  return route({
+    method,
+    path: `/v1/contacts/:userId${end}`,
+    tag,
+    summary,
+    auth: 'user',
+    params,
+    pathRefusal,
+    answers: { 200: { description: 'As the two stand now.', schema: answers.standing } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, path }) {
+      if (path.userId === caller.userId) return problem(requestId, 'contact_not_found');
+      return page(requestId, standing(await apply(caller.userId, path.userId)));
+    },
+  });
+}
+
+export function contactRoutes(deps: AppDeps): Route[] {
+  const { social } = deps;
+  return [
+    list(deps),
+    request(deps),
+    accept(deps),
+    change('DELETE', '', 'End a contact, withdraw or decline a request', (userId, otherId) =>
+      social.removeContact(userId, otherId),
+    ),
+    change('PUT', '/block', 'Block a user: no requests, no messages, no posts', (userId, otherId) =>
+      social.blockContact(userId, otherId),
+    ),
+    change('DELETE', '/block', 'Unblock a user; the two are strangers then', (userId, otherId) =>
+      social.unblockContact(userId, otherId),
+    ),
+  ];
+}

@@ -1,0 +1,140 @@
+/** Messages and the conversations they stand in. (E7, E10) */
+import type { BatchLink, Conversation, Message } from '../../engine/social/types.ts';
+import { page } from '../answer.ts';
+import type { AppDeps } from '../deps.ts';
+import { isoTime } from '../http.ts';
+import { createOnce, tagOf } from '../idempotency.ts';
+import { problem } from '../problems.ts';
+import { route, type Route } from '../route.ts';
+import * as answers from '../schemas/social-answers.ts';
+import { conversationId } from '../schemas/social-fields.ts';
+import { messageBody, readBody } from '../schemas/social-requests.ts';
+import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+
+const tag = 'Messages';
+const params = { id: conversationId };
+const pathRefusal = 'conversation_not_found';
+
+/** What a message or post is, and where it leads. */
+export const linkFields = (link: BatchLink | undefined): object => ({
+  kind: link === undefined ? 'text' : 'batch',
+  link,
+});
+
+/** As every member sees it. */
+export function shownMessage(message: Message): object {
+  const { id, senderId, text, replyTo, link, createdAt } = message;
+  return {
+    id,
+    conversationId: message.conversationId,
+    senderId,
+    ...linkFields(link),
+    text,
+    replyTo,
+    createdAt: isoTime(createdAt),
+  };
+}
+
+const shown = ({ id, kind, name, withUserId, unread, ...rest }: Conversation): object => ({
+  id,
+  kind,
+  name,
+  userId: withUserId,
+  unread,
+  lastMessage: rest.lastMessage === undefined ? undefined : shownMessage(rest.lastMessage),
+  updatedAt: isoTime(rest.updatedAt),
+});
+
+function post({ social }: AppDeps): Route {
+  const scope = 'POST /v1/messages';
+  return route({
+    method: 'POST',
+    path: '/v1/messages',
+    tag,
+    summary: 'Write to a contact or a group; who writes has read what stands above',
+    auth: 'user',
+    idempotent: true,
+    body: messageBody,
+    answers: { 201: { description: 'The message.', schema: answers.message } },
+    problems: [
+      'not_a_contact',
+      'group_not_found',
+      'message_not_found',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ],
+    handle({ caller, requestId, body, idempotencyKey }) {
+      const { userId } = caller;
+      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
+      return createOnce(social, once, async (tx) => {
+        const result = await social.postMessage(tx, { senderId: userId, ...body });
+        if (result.code !== 'posted') return { refusal: { code: result.code } };
+        return { body: shownMessage(result.message) };
+      });
+    },
+  });
+}
+
+function read({ social }: AppDeps): Route[] {
+  const list = route({
+    method: 'GET',
+    path: '/v1/conversations',
+    tag,
+    summary: "The caller's conversations, the one with the newest message first",
+    auth: 'user',
+    query: pageQuery,
+    answers: { 200: { description: 'One page.', schema: answers.conversations } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, query }) {
+      return pagedAnswer(
+        requestId,
+        await social.conversations(caller.userId, pageAt(query)),
+        shown,
+      );
+    },
+  });
+
+  const history = route({
+    method: 'GET',
+    path: '/v1/conversations/:id/messages',
+    tag,
+    summary: 'Messages since the caller came in, newest first (members)',
+    auth: 'user',
+    params,
+    pathRefusal,
+    query: pageQuery,
+    answers: { 200: { description: 'One page.', schema: answers.messages } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, path, query }) {
+      const result = await social.messages(path.id, caller.userId, pageAt(query));
+      if (result.code === 'conversation_not_found') return problem(requestId, result.code);
+      return pagedAnswer(requestId, result, shownMessage);
+    },
+  });
+  return [list, history];
+}
+
+function mark({ social }: AppDeps): Route {
+  return route({
+    method: 'PUT',
+    path: '/v1/conversations/:id/read',
+    tag,
+    summary: 'Everything up to this message is read; an older one than before changes nothing',
+    auth: 'user',
+    params,
+    pathRefusal,
+    body: readBody,
+    answers: { 200: { description: 'What is unread now.', schema: answers.unread } },
+    problems: ['message_not_found', 'unknown'],
+    async handle({ caller, requestId, path, body }) {
+      const result = await social.markRead(path.id, caller.userId, body.messageId);
+      if (result.code !== 'read') return problem(requestId, result.code);
+      return page(requestId, { id: path.id, unread: result.unread });
+    },
+  });
+}
+
+export function conversationRoutes(deps: AppDeps): Route[] {
+  return [post(deps), ...read(deps), mark(deps)];
+}

@@ -1,0 +1,179 @@
+/** Groups and their members; who is not in a group does not learn that it exists. (E7, E10) */
+import { groupMembersMax } from '../../engine/limits.ts';
+import type { Group, Member, NotContacts } from '../../engine/social/types.ts';
+import { page } from '../answer.ts';
+import type { AppDeps } from '../deps.ts';
+import { assertNever, isoTime } from '../http.ts';
+import { createOnce, tagOf, type Refusal } from '../idempotency.ts';
+import { problem } from '../problems.ts';
+import { route, type Route } from '../route.ts';
+import * as answers from '../schemas/social-answers.ts';
+import { conversationId } from '../schemas/social-fields.ts';
+import { groupBody, membersBody } from '../schemas/social-requests.ts';
+import { badCursor, pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+
+const tag = 'Groups';
+const params = { id: conversationId };
+const pathRefusal = 'group_not_found';
+
+const shown = ({ id, name, ownerId, memberCount, createdAt }: Group): object => ({
+  id,
+  name,
+  ownerId,
+  memberCount,
+  createdAt: isoTime(createdAt),
+});
+const member = ({ userId, name, joinedAt }: Member): object => ({
+  userId,
+  name,
+  joinedAt: isoTime(joinedAt),
+});
+
+/** Names those of the list who are no contacts. */
+export function strangersRefusal({ userIds }: NotContacts, field: string): Refusal {
+  const errors = userIds.map((userId) => ({ field, message: `${userId} is not a contact` }));
+  return { code: 'not_contacts', extras: { errors } };
+}
+
+function create({ social }: AppDeps): Route {
+  const scope = 'POST /v1/groups';
+  return route({
+    method: 'POST',
+    path: '/v1/groups',
+    tag,
+    summary: `Make a group of contacts, at most ${groupMembersMax} with the caller, who owns it`,
+    auth: 'user',
+    idempotent: true,
+    body: groupBody,
+    answers: { 201: { description: 'The group.', schema: answers.group } },
+    problems: [
+      'not_contacts',
+      'group_full',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ],
+    handle({ caller, requestId, body, idempotencyKey }) {
+      const { userId } = caller;
+      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
+      return createOnce(social, once, async (tx) => {
+        const result = await social.createGroup(tx, { ownerId: userId, ...body });
+        switch (result.code) {
+          case 'created':
+            return { body: shown(result.group) };
+          case 'not_contacts':
+            return { refusal: strangersRefusal(result, 'members') };
+          case 'group_full':
+            return { refusal: { code: result.code } };
+          default:
+            return assertNever(result);
+        }
+      });
+    },
+  });
+}
+
+function read({ social }: AppDeps): Route[] {
+  const list = route({
+    method: 'GET',
+    path: '/v1/groups',
+    tag,
+    summary: 'Groups the caller is in, newest first',
+    auth: 'user',
+    query: pageQuery,
+    answers: { 200: { description: 'One page.', schema: answers.groups } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, query }) {
+      return pagedAnswer(requestId, await social.groups(caller.userId, pageAt(query)), shown);
+    },
+  });
+
+  const one = route({
+    method: 'GET',
+    path: '/v1/groups/:id',
+    tag,
+    summary: 'A group and one page of its members (members)',
+    auth: 'user',
+    params,
+    pathRefusal,
+    query: pageQuery,
+    answers: { 200: { description: 'The group.', schema: answers.groupPage } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, path, query }) {
+      const result = await social.group(path.id, caller.userId, pageAt(query));
+      if (result.code !== 'page') {
+        return result.code === 'bad_cursor'
+          ? badCursor(requestId)
+          : problem(requestId, result.code);
+      }
+      const members = result.items.map((item) => member(item));
+      return page(requestId, { ...shown(result.group), members, next: result.next });
+    },
+  });
+  return [list, one];
+}
+
+function add({ social }: AppDeps): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/groups/:id/members',
+    tag,
+    summary: "Bring the caller's contacts in: all or none (members)",
+    auth: 'user',
+    idempotent: true,
+    params,
+    pathRefusal,
+    body: membersBody,
+    answers: { 201: { description: 'All are in.', schema: answers.memberCount } },
+    problems: [
+      'not_contacts',
+      'group_full',
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ],
+    handle({ caller, requestId, path, body, idempotencyKey }) {
+      const { userId } = caller;
+      const scope = `POST /v1/groups/${path.id}/members`;
+      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
+      return createOnce(social, once, async (tx) => {
+        const result = await social.addMembers(tx, path.id, userId, body.members);
+        switch (result.code) {
+          case 'added':
+            return { body: { id: path.id, memberCount: result.memberCount } };
+          case 'not_contacts':
+            return { refusal: strangersRefusal(result, 'members') };
+          case 'group_not_found':
+          case 'group_full':
+            return { refusal: { code: result.code } };
+          default:
+            return assertNever(result);
+        }
+      });
+    },
+  });
+}
+
+function remove({ social }: AppDeps): Route {
+  return route({
+    method: 'DELETE',
+    path: '/v1/groups/:id/members',
+    tag,
+    summary: 'Remove members (owner), or leave by naming oneself; an owner who leaves hands over',
+    auth: 'user',
+    params,
+    pathRefusal,
+    body: membersBody,
+    answers: { 200: { description: 'None of them is in.', schema: answers.memberCount } },
+    problems: ['not_owner', 'unknown'],
+    async handle({ caller, requestId, path, body }) {
+      const result = await social.removeMembers(path.id, caller.userId, body.members);
+      if (result.code !== 'removed') return problem(requestId, result.code);
+      return page(requestId, { id: path.id, memberCount: result.memberCount });
+    },
+  });
+}
+
+export function groupRoutes(deps: AppDeps): Route[] {
+  return [create(deps), ...read(deps), add(deps), remove(deps)];
+}

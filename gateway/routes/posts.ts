@@ -1,0 +1,93 @@
+/** Feed and microblog: two places with the same two routes. (E7, E10) */
+import type { Place, Post, Visibility } from '../../engine/social/types.ts';
+import type { AppDeps } from '../deps.ts';
+import { isoTime } from '../http.ts';
+import { createOnce, tagOf } from '../idempotency.ts';
+import { route, type Route } from '../route.ts';
+import * as answers from '../schemas/social-answers.ts';
+import { feedBody, microblogBody } from '../schemas/social-requests.ts';
+import type { BodySpec } from '../validate.ts';
+import { linkFields } from './conversations.ts';
+import { strangersRefusal } from './groups.ts';
+import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+
+const tag = 'Posts';
+
+/** As every reader sees it. */
+export function shownPost(post: Post): object {
+  const { id, authorId, authorName, text, link, visibility, createdAt } = post;
+  return {
+    id,
+    authorId,
+    authorName,
+    ...linkFields(link),
+    text,
+    visibility,
+    createdAt: isoTime(createdAt),
+  };
+}
+
+function placeRoutes(
+  { social }: AppDeps,
+  place: Place,
+  body: BodySpec<{ readonly text: string; readonly visibleTo: Visibility }>,
+  summaries: { readonly publish: string; readonly read: string },
+): Route[] {
+  const path = `/v1/${place}`;
+  const publish = route({
+    method: 'POST',
+    path,
+    tag,
+    summary: summaries.publish,
+    auth: 'user',
+    idempotent: true,
+    body,
+    answers: { 201: { description: 'The post.', schema: answers.post } },
+    problems: ['not_contacts', 'idempotency_key_reused', 'idempotency_in_progress', 'unknown'],
+    handle({ caller, requestId, body: given, idempotencyKey }) {
+      const { userId } = caller;
+      const once = {
+        userId,
+        requestId,
+        scope: `POST ${path}`,
+        tag: tagOf(idempotencyKey, given),
+      };
+      return createOnce(social, once, async (tx) => {
+        const result = await social.publish(tx, { place, authorId: userId, ...given });
+        if (result.code !== 'published') {
+          return { refusal: strangersRefusal(result, 'visibleTo') };
+        }
+        return { body: shownPost(result.post) };
+      });
+    },
+  });
+
+  const read = route({
+    method: 'GET',
+    path,
+    tag,
+    summary: summaries.read,
+    auth: 'user',
+    query: pageQuery,
+    answers: { 200: { description: 'One page.', schema: answers.posts } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, query }) {
+      const result = await social.timeline(place, caller.userId, pageAt(query));
+      return pagedAnswer(requestId, result, shownPost);
+    },
+  });
+  return [publish, read];
+}
+
+export function postRoutes(deps: AppDeps): Route[] {
+  return [
+    ...placeRoutes(deps, 'feed', feedBody, {
+      publish: 'Post to the feed: for friends as of reading, or for chosen ones as of now',
+      read: 'Posts of friends, own ones, and those for the caller, newest first',
+    }),
+    ...placeRoutes(deps, 'microblog', microblogBody, {
+      publish: 'Post to the microblog: for friends, for chosen ones, or for everybody',
+      read: 'Public posts, posts of friends, own ones, and those for the caller, newest first',
+    }),
+  ];
+}

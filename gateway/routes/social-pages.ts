@@ -1,0 +1,25 @@
+/** What the base server's lists have in common. */
+import type { PageAt, Paged } from '../../engine/social/port.ts';
+import { pageSizeDefault } from '../../engine/limits.ts';
+import { page, type Answer } from '../answer.ts';
+import { invalidField } from '../problems.ts';
+import * as fields from '../schemas/fields.ts';
+
+export const pageQuery = { cursor: fields.cursor, limit: fields.pageLimit };
+
+export function pageAt(query: { readonly cursor?: string; readonly limit?: string }): PageAt {
+  return { cursor: query.cursor, limit: Number(query.limit ?? pageSizeDefault) };
+}
+
+export const badCursor = (requestId: string): Answer =>
+  invalidField(requestId, 'cursor', 'is not a cursor');
+
+/** A page, each item as `show` gives it. */
+export function pagedAnswer<T>(
+  requestId: string,
+  result: Paged<T>,
+  show: (item: T) => object,
+): Answer {
+  if (result.code === 'bad_cursor') return badCursor(requestId);
+  return page(requestId, { items: result.items.map((item) => show(item)), next: result.next });
+}
