@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRedis } from '../../test/setup/redis.ts';
 import { lifecycleSender, lifecycleSenders } from '../load/lifecycle.ts';
 import type { LoadBatch } from '../load/protocol.ts';
 import { signToken } from '../load/tokens.ts';
@@ -12,7 +11,8 @@ import { ApiClient, expectStatus } from '../support/client.ts';
 import { eachOf } from '../support/pool.ts';
 import { projectRoot, startServer, withoutSettings } from '../support/server.ts';
 import { startPostgres } from './postgres.ts';
-import { benchRedisSettings, meanAmount, type Target } from './target.ts';
+import { startBenchRedis } from './redis.ts';
+import { meanAmount, type Target } from './target.ts';
 
 /** Enough for every round there will be. */
 const deposit = 1e13;
@@ -26,8 +26,7 @@ export async function startOurs(
   cleanup: Cleanup,
 ): Promise<Target> {
   const postgres = await startPostgres(cleanup);
-  const redis = journal === 'Redis' ? await startRedis(benchRedisSettings) : undefined;
-  if (redis !== undefined) cleanup.add(() => redis.remove());
+  const redis = journal === 'Redis' ? await startBenchRedis(cleanup) : undefined;
   const env = {
     ...withoutSettings,
     DATABASE_URL: postgres.url,

@@ -16,7 +16,6 @@ export interface BenchPostgres {
 
 export async function startPostgres(cleanup: Cleanup): Promise<BenchPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'hongbao-bench-'));
-  cleanup.add(() => rm(folder, { recursive: true, force: true }));
   let pid = 0;
   const note = (fields: Readonly<Record<string, unknown>>) => {
     if (typeof fields['pid'] === 'number') pid = fields['pid'];
@@ -25,8 +24,13 @@ export async function startPostgres(cleanup: Cleanup): Promise<BenchPostgres> {
     process.stderr.write(`PostgreSQL: ${message}\n`);
   };
   const log = { debug: note, info: note, warn: note, error: complain };
-  const postgres = await startEmbeddedPostgres({ dataDir: folder, log });
-  cleanup.add(() => postgres.stop());
+  const starting = startEmbeddedPostgres({ dataDir: folder, log });
+  // An interrupted start has to come to its end before there is anything to remove.
+  cleanup.add(async () => {
+    await starting.then((postgres) => postgres.stop()).catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+  });
+  const postgres = await starting;
   const pool = new Pool({ connectionString: postgres.url, max: 1 });
   // A server that stops breaks its idle connections.
   pool.on('error', () => undefined);

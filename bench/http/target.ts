@@ -26,8 +26,5 @@ export interface Books {
   fundSenders?(): Promise<void>;
 }
 
-/** No rewrite of the log starts in the middle of somebody's round. */
-export const benchRedisSettings = { 'auto-aof-rewrite-percentage': '0' };
-
 /** Mean of a packet everywhere. */
 export const meanAmount = 100;

@@ -1,5 +1,4 @@
 /** Starts what is measured: the limit, ours over each journal, and the peers. */
-import { startRedis } from '../../test/setup/redis.ts';
 import type { LoadBatch } from '../load/protocol.ts';
 import { Cleanup } from '../support/cleanup.ts';
 import { whole } from '../support/table.ts';
@@ -7,7 +6,8 @@ import { type Load, startHelperServer } from './children.ts';
 import { startOurs } from './ours.ts';
 import { type PeerKind, type PeerOptions, startPeer } from './peer.ts';
 import { startPostgres } from './postgres.ts';
-import { benchRedisSettings, type Target } from './target.ts';
+import { startBenchRedis } from './redis.ts';
+import type { Target } from './target.ts';
 
 export const bareName = 'bare Hono';
 /** Keys are as long as real ones. */
@@ -63,14 +63,13 @@ async function startOnePeer(
   const postgres = await startPostgres(cleanup);
   const options = { kind, secret, databaseUrl: postgres.url, postgresPid: postgres.pid };
   if (kind === 'pg-row-lock') return startPeer(options, cleanup);
-  const redis = await startRedis(benchRedisSettings);
-  cleanup.add(() => redis.remove());
-  const withRedis = { ...options, redis: { url: redis.url, pid: redis.pid ?? 0 } };
+  const withRedis = { ...options, redis: await startBenchRedis(cleanup) };
   if (kind !== 'redis-lua') return startPeer(withRedis, cleanup);
   const autoPipelining = await isFaster(
     { ...withRedis, autoPipelining: true },
     { ...withRedis, autoPipelining: false },
     load,
+    cleanup,
     print,
   );
   return startPeer({ ...withRedis, autoPipelining }, cleanup);
@@ -81,11 +80,13 @@ async function isFaster(
   first: PeerOptions,
   second: PeerOptions,
   load: Load,
+  outer: Cleanup,
   print: (line: string) => void,
 ): Promise<boolean> {
   const best: number[] = [];
   for (const options of [first, second]) {
     const cleanup = new Cleanup();
+    outer.add(() => cleanup.run());
     try {
       const peer = await startPeer(options, cleanup);
       const rates: number[] = [];
