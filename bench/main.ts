@@ -35,7 +35,7 @@ async function main(settings: Settings): Promise<number> {
       const { rounds, millions } = await httpBench(settings, redis, cleanup, print);
       const rows = rowsOf(rounds);
       const goals = goalsOf(rows, millions);
-      print(`\n${httpTables(rows, settings.markdown)}`);
+      if (rows.length > 0) print(`\n${httpTables(rows, settings.markdown)}`);
       if (millions.length > 0) print(`\n${millionTable(millions, settings.markdown)}`);
       if (goals.length > 0) print(`\n${goalTable(goals, settings.markdown)}`);
       const results = { rows, goals, millions, rounds };
