@@ -114,7 +114,8 @@ export const hurrySpacingMs = 50;
 export const hurryRetryMs = 1_000;
 /** Receivers inserted by one statement. */
 export const receiverRowsMax = 20_000;
-export const settleConcurrency = 32;
+/** Jobs that wait to be settled at a time; a transaction holds later ones too. */
+export const settleConcurrency = 64;
 /** How long a job that failed keeps its place among the concurrent ones; bounds the retries of a long outage. */
 export const settlePauseMs = 1_000;
 export const settleBackoffMsMax = 5_000;

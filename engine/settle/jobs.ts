@@ -41,7 +41,7 @@ export async function nextPayloads(
   let bytes = 0;
   while (payloads.length < jobsMax && events < settleEventsMax) {
     const first = settled + payloads.length + 1;
-    const count = Math.min(jobsMax - payloads.length, fitting(payloads.length, bytes));
+    const count = Math.min(jobsMax - payloads.length, fitting(payloads.length, bytes, events));
     const texts = await readRun(deps, number, first, count, wanted);
     for (const [i, text] of texts.entries()) {
       // The payload is ASCII.
@@ -62,10 +62,11 @@ export async function nextPayloads(
 }
 
 /** How many more jobs fit if they are like those before; what is fetched in vain is fetched again. */
-function fitting(jobs: number, bytes: number): number {
+function fitting(jobs: number, bytes: number, events: number): number {
   if (jobs === 0) return readFirst;
-  const fit = Math.floor(((settleBytesMax - bytes) * jobs) / bytes);
-  return Math.min(readAhead, Math.max(1, fit));
+  const inBytes = Math.floor(((settleBytesMax - bytes) * jobs) / bytes);
+  const inEvents = Math.floor(((settleEventsMax - events) * jobs) / Math.max(1, events));
+  return Math.min(readAhead, Math.max(1, Math.min(inBytes, inEvents)));
 }
 
 function decode(

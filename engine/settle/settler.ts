@@ -3,9 +3,10 @@
  * payload that came with a job spares a second fetch (payloads are frozen, so a copy is as good as the original).
  *
  * A transaction costs milliseconds whatever it holds, so an owner rests after each one: what comes meanwhile settles
- * together. It does not rest when a transaction's worth is waiting, nor while somebody waits for it (`hurry`).
+ * together. It does not rest when a transaction's worth is waiting, when no more jobs can come (all places are taken by
+ * those that wait, as in a backlog), nor while somebody waits for it (`hurry`).
  */
-import { settleEnoughBytes, settleRestMs } from '../limits.ts';
+import { settleConcurrency, settleEnoughBytes, settleRestMs } from '../limits.ts';
 import type { Timer } from '../ports/clock.ts';
 import { parseJobId, type Journal } from '../ports/journal.ts';
 import { settleOwner, type SettleDeps } from './settle.ts';
@@ -53,6 +54,7 @@ export class Settler {
     const parsed = parseJobId(id);
     if (parsed === undefined) throw new Error(`not a job of this journal: ${id}`);
     this.#payloads.set(id, payload);
+    if (this.#payloads.size >= settleConcurrency) this.hurry();
     try {
       await this.#settle(parsed.number, parsed.seq, payload.length);
     } finally {
@@ -81,7 +83,7 @@ export class Settler {
       const run = running ?? this.#start(number);
       run.wanted = Math.max(run.wanted, seq);
       run.bytes += bytes;
-      if (run.bytes >= settleEnoughBytes) run.begin();
+      if (run.bytes >= settleEnoughBytes || this.#payloads.size >= settleConcurrency) run.begin();
       await run.done;
     }
   }

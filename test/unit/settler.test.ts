@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeEvent, encodePayload } from '../../engine/core/codec.ts';
 import { shardOf } from '../../engine/core/hash.ts';
-import { settleEnoughBytes, settleRestMs } from '../../engine/limits.ts';
+import { settleConcurrency, settleEnoughBytes, settleRestMs } from '../../engine/limits.ts';
 import { jobId, type Journal } from '../../engine/ports/journal.ts';
 import { silentObserver } from '../../engine/ports/observer.ts';
 import { Settler } from '../../engine/settle/settler.ts';
@@ -85,6 +85,18 @@ describe('the settler', () => {
       await clock.pass(0);
       expect(done).toContain(2);
     }
+  });
+
+  it('does not rest when every place is taken: no more jobs can come', async () => {
+    const { clock, deliver, done } = await scene();
+    deliver(1);
+    await clock.pass(0);
+    deliver(...Array.from({ length: settleConcurrency - 1 }, (_, i) => i + 2));
+    await clock.pass(1);
+    expect(done).toEqual([1]);
+    deliver(settleConcurrency + 1);
+    await clock.pass(0);
+    expect(done).toHaveLength(settleConcurrency + 1);
   });
 
   it('needs no transaction to know what it has settled itself', async () => {
