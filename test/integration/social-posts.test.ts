@@ -120,6 +120,14 @@ describe('a body', () => {
   });
 });
 
+test('one post of each of many friends, page by page', async () => {
+  const others = Array.from({ length: 9 }, (_, i) => `each${i}`);
+  await under.befriend('reads', ...others);
+  for (const userId of others) await publish(userId, 'feed', `of ${userId}`);
+  const newestFirst = others.map((userId) => `of ${userId}`).toReversed();
+  for (const limit of [1, 2, 5]) expect(await texts('reads', 'feed', limit)).toEqual(newestFirst);
+});
+
 test('timelines show exactly what the rules say, whatever the page size', async () => {
   // Friendships, blocks and posts of a small crowd, drawn from a fixed sequence, against the rules in plain words.
   let seed = 7;
