@@ -109,6 +109,12 @@ export const settleBytesMax = 4_000_000;
 /** An owner's next transaction begins so long after its last one, or as soon as so many payload bytes wait. */
 export const settleRestMs = 250;
 export const settleEnoughBytes = 1_000_000;
+/** Settling stands back while this many jobs wait and more keep coming, for so long at most; see burst.ts. */
+export const burstJobsMin = 64;
+export const burstMsMax = 10_000;
+export const burstRestMs = 1_250;
+/** It does not while somebody has waited for something settled within this time. */
+export const hurriedMs = 1_000;
 /** A process that waits for settling says so at most so often; who settles looks for lost connections this often. */
 export const hurrySpacingMs = 50;
 export const hurryRetryMs = 1_000;
@@ -147,7 +153,10 @@ assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before cl
 assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');
 assert(settledWaitMs < requestTimeoutMs, 'a read is answered before clients give up');
 assert(3 * leaseBeatMs <= leaseTtlMs, 'a lease survives a missed heartbeat or two');
-assert(2 * settleRestMs < selfSettleAfterMs, 'an owner that rests is not taken for stuck');
+assert(
+  settleRestMs < burstRestMs && 2 * burstRestMs < selfSettleAfterMs,
+  'an owner that rests is not taken for stuck',
+);
 assert(settleRestMs < settledWaitMs, 'who waits for settling is not made to wait for rest');
 assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
 assert(

@@ -19,11 +19,17 @@ export interface SettleDeps extends JobsDeps {
  * Settles jobs settled+1, settled+2 … of one owner: until the next id is absent, or, with `wanted`, at least that far.
  *
  * @param wanted a seq known to be in the journal or settled already (0: none); its absence is a JournalGap
+ * @param onlyWanted stops at `wanted` exactly
  * @returns the owner's `settled` at the end
  * @throws JournalGap, JournalDamaged, UnknownPayloadFormat, and passing errors of journal or store (try again)
  */
-export async function settleOwner(deps: SettleDeps, number: number, wanted = 0): Promise<number> {
-  const size = new TransactionSize();
+export async function settleOwner(
+  deps: SettleDeps,
+  number: number,
+  wanted = 0,
+  onlyWanted = false,
+): Promise<number> {
+  const size = new TransactionSize(onlyWanted);
   for (;;) {
     const step = await size.bounding(() =>
       deps.store.withOwner(number, (owner) => settleStep(deps, number, owner, wanted, size)),
@@ -48,6 +54,7 @@ async function settleStep(
 ): Promise<Step> {
   if (wanted > 0 && owner.settled >= wanted) return { settled: owner.settled, more: false };
   const startedAt = deps.clock.monotonic();
+  if (size.onlyWanted) size.jobsMax = Math.min(size.jobsMax, wanted - owner.settled);
   const payloads = await nextPayloads(deps, number, owner.settled, wanted, size.jobsMax);
   size.jobs = payloads.length;
   const last = payloads.at(-1);

@@ -4,11 +4,18 @@
  *
  * A transaction costs milliseconds whatever it holds, so an owner rests after each one: what comes meanwhile settles
  * together. It does not rest when a transaction's worth is waiting, when no more jobs can come (all places are taken by
- * those that wait, as in a backlog), nor while somebody waits for it (`hurry`).
+ * those that wait, as in a backlog), nor while somebody waits for it (`hurry`). In a burst it rests longer; see burst.ts.
  */
-import { settleConcurrency, settleEnoughBytes, settleRestMs } from '../limits.ts';
+import {
+  burstRestMs,
+  hurriedMs,
+  settleConcurrency,
+  settleEnoughBytes,
+  settleRestMs,
+} from '../limits.ts';
 import type { Timer } from '../ports/clock.ts';
 import { parseJobId, type Journal } from '../ports/journal.ts';
+import { Burst } from './burst.ts';
 import { settleOwner, type SettleDeps } from './settle.ts';
 
 interface Run {
@@ -37,6 +44,9 @@ export class Settler {
   readonly #runs = new Map<number, Run>();
   readonly #known = new Map<number, Known>();
   readonly #payloads = new Map<string, string>();
+  readonly #journal: Pick<Journal, 'depth'>;
+  readonly #burst = new Burst();
+  #hurriedAt = Number.NEGATIVE_INFINITY;
   #closing = false;
 
   constructor(deps: SettleDeps & { readonly journal: Journal }) {
@@ -46,6 +56,7 @@ export class Settler {
       const found = new Map(missing.map((id, i) => [id, fetched[i]]));
       return ids.map((id) => this.#payloads.get(id) ?? found.get(id));
     };
+    this.#journal = deps.journal;
     this.#deps = { ...deps, journal: { read } };
   }
 
@@ -54,7 +65,7 @@ export class Settler {
     const parsed = parseJobId(id);
     if (parsed === undefined) throw new Error(`not a job of this journal: ${id}`);
     this.#payloads.set(id, payload);
-    if (this.#payloads.size >= settleConcurrency) this.hurry();
+    if (this.#isFull) this.#beginAll();
     try {
       await this.#settle(parsed.number, parsed.seq, payload.length);
     } finally {
@@ -64,13 +75,18 @@ export class Settler {
 
   /** Somebody waits for what he was told to be settled: those who rest begin. */
   hurry(): void {
+    this.#hurriedAt = this.#deps.clock.monotonic();
+    this.#beginAll();
+  }
+
+  #beginAll(): void {
     for (const run of this.#runs.values()) run.begin();
   }
 
   /** No rest from now on: whoever closes waits for the handlers under way. */
   close(): void {
     this.#closing = true;
-    this.hurry();
+    this.#beginAll();
   }
 
   async #settle(number: number, seq: number, bytes: number): Promise<void> {
@@ -83,7 +99,7 @@ export class Settler {
       const run = running ?? this.#start(number);
       run.wanted = Math.max(run.wanted, seq);
       run.bytes += bytes;
-      if (run.bytes >= settleEnoughBytes || this.#payloads.size >= settleConcurrency) run.begin();
+      if (!this.#standsBack && (run.bytes >= settleEnoughBytes || this.#isFull)) run.begin();
       await run.done;
     }
   }
@@ -111,14 +127,28 @@ export class Settler {
   #restMs(number: number): number {
     const { endedAt } = this.#known.get(number) ?? {};
     if (endedAt === undefined || this.#closing) return 0;
-    return endedAt + settleRestMs - this.#deps.clock.monotonic();
+    const restMs = this.#standsBack ? burstRestMs : settleRestMs;
+    return endedAt + restMs - this.#deps.clock.monotonic();
+  }
+
+  /** Only a little is settled now and then: a crowd is being answered, and nobody waits for what is settled. */
+  get #standsBack(): boolean {
+    return this.#burst.isOn && this.#deps.clock.monotonic() - this.#hurriedAt > hurriedMs;
+  }
+
+  /** No more jobs can come before some of these have settled. */
+  get #isFull(): boolean {
+    return this.#payloads.size >= settleConcurrency && !this.#standsBack;
   }
 
   async #run(number: number, run: Run): Promise<void> {
     run.begun = true;
     try {
-      const settled = await settleOwner(this.#deps, number, run.wanted);
-      this.#remember(number, { settled, endedAt: this.#deps.clock.monotonic() });
+      const { clock } = this.#deps;
+      const settled = await settleOwner(this.#deps, number, run.wanted, this.#standsBack);
+      this.#remember(number, { settled, endedAt: clock.monotonic() });
+      // Unknown is as good as empty: then nothing is held back.
+      this.#burst.note(await this.#journal.depth().catch(() => 0), clock.monotonic());
     } finally {
       this.#runs.delete(number);
     }

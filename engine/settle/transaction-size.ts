@@ -4,8 +4,14 @@ import { isTimeout } from '../store/sql-errors.ts';
 
 export class TransactionSize {
   jobsMax = settleJobsMax;
+  /** No more jobs than were asked for. */
+  readonly onlyWanted: boolean;
   /** Jobs in the try under way. */
   jobs = 0;
+
+  constructor(onlyWanted = false) {
+    this.onlyWanted = onlyWanted;
+  }
 
   /**
    * Runs one try. A try that took too long would take too long for ever: the next one gets half its jobs.

@@ -70,7 +70,7 @@ export class Host {
   async start(shards: readonly number[]): Promise<void> {
     for (const shard of shards) this.#desired.add(shard);
     await this.#taker.take(shards);
-    this.#every(progressPollMs, () => this.#roster.followProgress());
+    this.#every(progressPollMs, () => this.#roster.followProgress(this.#isFilling()));
     this.#every(sweepIntervalMs, () => this.#sweep());
     this.#every(pressurePollMs, () => this.#watchJournal());
   }
@@ -112,7 +112,16 @@ export class Host {
   }
 
   #unsettledFull(): boolean {
-    return this.#roster.unsettledBytes >= (this.#deps.unsettledBytesMax ?? unsettledBytesMax);
+    return this.#roster.unsettledBytes >= this.#unsettledBytesMax;
+  }
+
+  /** Half of the room for unsettled payloads is taken: whoever settles should not rest. */
+  #isFilling(): boolean {
+    return 2 * this.#roster.unsettledBytes >= this.#unsettledBytesMax;
+  }
+
+  get #unsettledBytesMax(): number {
+    return this.#deps.unsettledBytesMax ?? unsettledBytesMax;
   }
 
   status(): HostStatus {

@@ -69,10 +69,11 @@ export class Roster {
     for (const owner of this.#retired) await owner.addAgain(runId);
   }
 
-  async followProgress(): Promise<void> {
+  async followProgress(hurry: boolean): Promise<void> {
     const { store, reporter } = this.#deps;
     const busy = this.all.filter((owner) => owner.unsettledEvents > 0);
-    const rows = busy.length === 0 ? [] : await store.progress(busy.map(({ number }) => number));
+    const numbers = busy.map(({ number }) => number);
+    const rows = numbers.length === 0 ? [] : await store.progress(numbers, hurry);
     for (const row of rows) {
       try {
         await busy.find((owner) => owner.number === row.number)?.progress(row);

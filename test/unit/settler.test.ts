@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { encodeEvent, encodePayload } from '../../engine/core/codec.ts';
 import { shardOf } from '../../engine/core/hash.ts';
-import { settleConcurrency, settleEnoughBytes, settleRestMs } from '../../engine/limits.ts';
+import {
+  burstJobsMin,
+  burstRestMs,
+  settleConcurrency,
+  settleEnoughBytes,
+  settleRestMs,
+} from '../../engine/limits.ts';
 import { jobId, type Journal } from '../../engine/ports/journal.ts';
 import { silentObserver } from '../../engine/ports/observer.ts';
 import { Settler } from '../../engine/settle/settler.ts';
@@ -29,7 +35,9 @@ async function scene(receiversPerJob = 1) {
   };
   const there = new Map<string, string>();
   const read = (ids: readonly string[]) => Promise.resolve(ids.map((id) => there.get(id)));
-  const journal = { read } as Partial<Journal> as Journal;
+  let waiting = 0;
+  const depth = () => Promise.resolve(waiting);
+  const journal = { read, depth } as Partial<Journal> as Journal;
   const settler = new Settler({ store, clock, observer: silentObserver, journal });
   begun = clock.monotonic();
   transactions.length = 0;
@@ -40,7 +48,11 @@ async function scene(receiversPerJob = 1) {
     for (const seq of seqs)
       void settler.settleJob(jobId(number, seq), payload(seq)).then(() => done.push(seq));
   };
-  return { clock, settler, transactions, deliver, done };
+  /** What the journal says it holds. */
+  const hold = (jobs: number) => {
+    waiting = jobs;
+  };
+  return { clock, settler, transactions, deliver, done, hold };
 }
 
 describe('the settler', () => {
@@ -85,6 +97,35 @@ describe('the settler', () => {
       await clock.pass(0);
       expect(done).toContain(2);
     }
+  });
+
+  it('rests longer in a burst, and settles no more than it was asked for', async () => {
+    const { clock, transactions, deliver, done, hold } = await scene();
+    hold(burstJobsMin);
+    deliver(1);
+    await clock.pass(0);
+    deliver(...Array.from({ length: settleConcurrency }, (_, i) => i + 2));
+    await clock.pass(burstRestMs - 1);
+    expect(done).toEqual([1]);
+    await clock.pass(1);
+    expect(done).toHaveLength(settleConcurrency + 1);
+    expect(transactions).toEqual([0, burstRestMs]);
+  });
+
+  it('does not hold back in a burst while somebody waits', async () => {
+    const { clock, settler, deliver, done, hold } = await scene();
+    hold(burstJobsMin);
+    deliver(1);
+    await clock.pass(0);
+    deliver(2);
+    await clock.pass(settleRestMs);
+    expect(done).toEqual([1]);
+    settler.hurry();
+    await clock.pass(0);
+    expect(done).toEqual([1, 2]);
+    deliver(3);
+    await clock.pass(settleRestMs);
+    expect(done).toEqual([1, 2, 3]);
   });
 
   it('does not rest when every place is taken: no more jobs can come', async () => {

@@ -1,0 +1,30 @@
+/**
+ * Burst: whether settling stands back. In a campaign's first seconds claims come faster than anything could settle
+ * them, and every settle transaction takes cores from those who are being answered; what is acknowledged is safe in
+ * the journal. So while the journal keeps filling, only a little is settled now and then, for a bounded time.
+ */
+import { burstJobsMin, burstMsMax } from '../limits.ts';
+
+export class Burst {
+  #jobs = 0;
+  #startedAt: number | undefined;
+  #isOn = false;
+
+  /** The journal holds so many jobs now; `now` in monotonic ms. */
+  note(jobs: number, now: number): void {
+    const isGrowing = jobs > this.#jobs;
+    this.#jobs = jobs;
+    if (jobs < burstJobsMin) {
+      this.#startedAt = undefined;
+      this.#isOn = false;
+      return;
+    }
+    this.#startedAt ??= now;
+    // Ends with the crowd, or when it has lasted: then there is no next one before the journal has been emptied.
+    this.#isOn = isGrowing && now - this.#startedAt < burstMsMax;
+  }
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+}
