@@ -2,19 +2,12 @@
 import type { Tx } from '../books/types.ts';
 import { connectionOf } from '../books/context.ts';
 import type { Connection } from '../store/statements.ts';
-import { decodeUserCursor, type SocialContext, userPage, write } from './context.ts';
-import type { PageAt, Paged } from './port.ts';
-import type {
-  AcceptContactResult,
-  Contact,
-  ContactState,
-  RequestContactResult,
-  Standing,
-} from './types.ts';
+import { type SocialContext, write } from './context.ts';
+import type { AcceptContactResult, ContactState, RequestContactResult, Standing } from './types.ts';
 
 /** As stored; see the table. */
 export const contactCode = { requested: 1, asked: 2, accepted: 3, blocked: 4 } as const;
-const stateOf: readonly (ContactState | undefined)[] = [
+export const contactStateOf: readonly (ContactState | undefined)[] = [
   undefined,
   'requested',
   'asked',
@@ -44,7 +37,7 @@ async function lockPair(connection: Connection, userId: string, otherId: string)
       WHERE (user_id, other) = ($1, $2) OR (user_id, other) = ($2, $1)`,
     values: [userId, otherId],
   });
-  const of = (id: string) => stateOf[rows.find((row) => row.user_id === id)?.state ?? 0];
+  const of = (id: string) => contactStateOf[rows.find((row) => row.user_id === id)?.state ?? 0];
   return { mine: of(userId), theirs: of(otherId) };
 }
 
@@ -166,38 +159,4 @@ export function unblockContact(
     ]);
     return { userId: otherId, state: 'none' };
   });
-}
-
-interface ContactRow {
-  readonly other: string;
-  readonly name: string;
-  readonly state: number;
-  readonly since: number;
-}
-
-/** See `Social.contacts`; the order of ids stands still while a client pages. */
-export async function contacts(
-  { pool }: SocialContext,
-  userId: string,
-  state: ContactState | undefined,
-  { cursor, limit }: PageAt,
-): Promise<Paged<Contact>> {
-  const after = decodeUserCursor(cursor);
-  if (after === undefined) return { code: 'bad_cursor' };
-  const values: unknown[] = [userId, after, limit + 1];
-  if (state !== undefined) values.push(contactCode[state]);
-  const { rows } = await pool.query<ContactRow>(
-    `SELECT other, coalesce(name, other) AS name, state, since
-     FROM contact LEFT JOIN person ON person.user_id = other
-     WHERE contact.user_id = $1 AND other > $2 ${state === undefined ? '' : 'AND state = $4'}
-     ORDER BY other LIMIT $3`,
-    values,
-  );
-  const item = (row: ContactRow): Contact => ({
-    userId: row.other,
-    name: row.name,
-    state: stateOf[row.state] ?? 'blocked',
-    since: row.since,
-  });
-  return { code: 'page', ...userPage(rows, limit, item, (row) => row.other) };
 }

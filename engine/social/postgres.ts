@@ -7,11 +7,11 @@ import { openPool, type PoolOptions } from '../store/pool.ts';
 import {
   acceptContact,
   blockContact,
-  contacts,
   removeContact,
   requestContact,
   unblockContact,
 } from './contacts.ts';
+import { contacts } from './contact-pages.ts';
 import type { SocialContext } from './context.ts';
 import { conversations, markRead } from './conversations.ts';
 import { friendsOf } from './friends.ts';

@@ -43,24 +43,26 @@ export const messageBody: BodySpec<z.output<typeof anyMessage>> = {
   required: true,
 };
 
-const friends = z.literal('friends', 'must be friends or a list of user ids');
-const friendsOrAll = z.enum(['friends', 'public'], 'must be friends, public or a list of user ids');
-const post = <T extends typeof friends | typeof friendsOrAll | typeof fields.chosenReaders>(
-  visibleTo: T,
-) => z.strictObject({ text: fields.postText, visibleTo });
+type Word = z.ZodType<'friends' | 'public'>;
 
 /** A list is checked as a list, so that a refusal names its element. */
-function postBody<T extends typeof friends | typeof friendsOrAll>(word: T) {
-  const [byWord, byList] = [post(word), post(fields.chosenReaders)];
-  const schema = z.union([byWord.extend({ visibleTo: word.default('friends' as never) }), byList]);
+function postBody<T extends Word>(words: T) {
+  const { postText: text, chosenReaders: visibleTo } = fields;
+  const byWord = z.strictObject({ text, visibleTo: words });
+  const byList = z.strictObject({ text, visibleTo });
+  const schema = z.union([byWord, byList]);
   const spec: BodySpec<z.output<typeof schema>> = {
     schema,
-    pick: ({ visibleTo }) => (Array.isArray(visibleTo) ? byList : schema.options[0]),
+    pick: (raw) => (Array.isArray(raw['visibleTo']) ? byList : byWord),
     required: true,
   };
   return spec;
 }
 /** `POST /v1/feed` */
-export const feedBody = postBody(friends);
+export const feedBody = postBody(
+  z.literal('friends', 'must be friends or a list of user ids').default('friends'),
+);
 /** `POST /v1/microblog`: public only where it is asked for. */
-export const microblogBody = postBody(friendsOrAll);
+export const microblogBody = postBody(
+  z.enum(['friends', 'public'], 'must be friends, public or a list of user ids').default('friends'),
+);
