@@ -73,6 +73,8 @@ export const messageGapMs = 2;
 export const residentActorsMax = 100_000;
 /** Claims and listed receivers held by resident actors of one owner. */
 export const residentClaimsMax = 4_000_000;
+/** Rows of a batch read at a time, each page in a few ms. */
+export const loadPageRows = 4_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
 /** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */

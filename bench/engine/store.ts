@@ -2,6 +2,7 @@
  * The Store that the engine's benchmarks need: batches straight from memory, and every flush counts as settled once
  * it is durable, so that actors are unpinned as in production while no SQL is measured.
  */
+import { emptyState } from '../../engine/core/state.ts';
 import type { BatchParams } from '../../engine/core/types.ts';
 import type { Store } from '../../engine/ports/store.ts';
 
@@ -32,17 +33,9 @@ export function benchStore(batchOf: (id: string) => BatchParams | undefined): Be
     load(id) {
       const params = batchOf(id);
       if (params === undefined) return Promise.resolve({ kind: 'unknown' });
-      const snapshot = {
-        params,
-        version: 0,
-        lastEventAt: params.createdAt,
-        anyone: true,
-        receivers: [],
-        packets: [],
-        expired: false,
-        refundedAmount: 0,
-      };
-      return Promise.resolve({ kind: 'active', snapshot });
+      const state = emptyState(params, params.createdAt);
+      state.anyone = true;
+      return Promise.resolve({ kind: 'active', state });
     },
   };
   return {

@@ -88,12 +88,18 @@ export class PacketTable {
     return all.reverse();
   }
 
+  /** Makes room for so many packets in all, so that adding them does not stop to grow. */
+  reserve(packets: number): void {
+    if (packets > this.#capacity) this.#grow(Math.min(this.#count, packets));
+  }
+
   /** The next packet goes to this receiver; gives its number. */
   add(receiverId: string, at: number): number {
     const packet = this.#claimed + 1;
     assert(packet <= this.#count, 'no more packets than the batch has');
     if (packet === 1) this.#origin = at;
-    if (packet > this.#capacity) this.#grow();
+    if (packet > this.#capacity)
+      this.#grow(Math.min(this.#count, Math.max(capacityMin, 2 * this.#capacity)));
     const slot = this.#slotOf(receiverId);
     const entry = this.#index[slot] ?? 0;
     if (entry !== 0) {
@@ -179,8 +185,8 @@ export class PacketTable {
     return true;
   }
 
-  #grow(): void {
-    this.#capacity = Math.min(this.#count, Math.max(capacityMin, 2 * this.#capacity));
+  #grow(capacity: number): void {
+    this.#capacity = capacity;
     const cells = new Uint32Array(width * this.#capacity);
     cells.set(this.#cells);
     this.#cells = cells;

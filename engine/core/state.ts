@@ -5,7 +5,7 @@
 import { assert, assertNever } from './assert.ts';
 import { fnv1a } from './hash.ts';
 import { PacketTable } from './packet-table.ts';
-import type { BatchEvent, BatchParams, BatchSnapshot, IdempotencyTag } from './types.ts';
+import type { BatchEvent, BatchParams, IdempotencyTag } from './types.ts';
 
 /** What was first answered under an idempotency key. */
 export interface TagRecord {
@@ -49,37 +49,6 @@ export function emptyState(params: BatchParams, at: number): BatchState {
   };
 }
 
-/** State as the settled events left it; asserts that the stored packets add up. */
-export function restoreState(snapshot: BatchSnapshot): BatchState {
-  const { params } = snapshot;
-  const state = emptyState(params, snapshot.lastEventAt);
-  state.version = snapshot.version;
-  state.anyone = snapshot.anyone;
-  for (const id of snapshot.receivers) state.listed.add(id);
-  for (const stored of snapshot.packets) {
-    addPacket(state, stored.packet, stored.receiverId, stored.claimedAt);
-    if (stored.amount !== undefined)
-      openPacket(state, stored.packet, stored.amount, stored.openedAt ?? 0);
-    if (stored.tag !== undefined) {
-      assert(stored.position !== undefined, 'a tagged claim keeps its position');
-      remember(state, stored.receiverId, stored.tag, {
-        digest: stored.tag.digest,
-        packet: stored.packet,
-        position: stored.position,
-        opened: stored.openedByClaim,
-      });
-    }
-  }
-  state.expired = snapshot.expired;
-  state.refundedAmount = snapshot.refundedAmount;
-  assert(state.openedAmount + state.refundedAmount <= params.total, 'never more given than funded');
-  assert(
-    !state.expired || state.openedAmount + state.refundedAmount === params.total,
-    'an expired batch is empty',
-  );
-  return state;
-}
-
 /** Takes one event that was decided against this very state. */
 export function evolve(state: BatchState, event: BatchEvent): void {
   assert(
@@ -118,12 +87,12 @@ export function evolve(state: BatchState, event: BatchEvent): void {
   state.lastEventAt = event.at;
 }
 
-function addPacket(state: BatchState, packet: number, receiverId: string, at: number): void {
+export function addPacket(state: BatchState, packet: number, receiverId: string, at: number): void {
   assert(packet === state.packets.claimed + 1, 'packets are claimed in order');
   state.packets.add(receiverId, at);
 }
 
-function openPacket(state: BatchState, packet: number, amount: number, at: number): void {
+export function openPacket(state: BatchState, packet: number, amount: number, at: number): void {
   state.packets.open(packet, amount, at);
   state.opened += 1;
   state.openedAmount += amount;
@@ -134,7 +103,7 @@ export function tagName(receiverId: string, key: string): string {
   return `${receiverId}\n${key}`;
 }
 
-function remember(
+export function remember(
   state: BatchState,
   receiverId: string,
   tag: IdempotencyTag,

@@ -96,21 +96,6 @@ export interface Packet {
   readonly openedByClaim: boolean;
 }
 
-/** Everything an actor needs to go on where the settled events left the batch. */
-export interface BatchSnapshot {
-  readonly params: BatchParams;
-  /** Newest settled version; 0 right after confirmation. */
-  readonly version: number;
-  /** Time of the newest settled event, or of the confirmation. */
-  readonly lastEventAt: number;
-  readonly anyone: boolean;
-  readonly receivers: readonly string[];
-  /** Ordered by packet number 1 … claimed, without a gap. */
-  readonly packets: readonly Packet[];
-  readonly expired: boolean;
-  readonly refundedAmount: number;
-}
-
 /** `<batch id>-<packet number>`. */
 export function packetId(batchId: string, packet: number): string {
   return `${batchId}-${packet}`;

@@ -2,7 +2,8 @@
  * Store: what the actor engine needs of Postgres (invariants 1, 2, 4, 6).
  * One adapter over `pg`, one fake; one contract suite for both.
  */
-import type { BatchEvent, BatchSnapshot } from '../core/types.ts';
+import type { BatchState } from '../core/state.ts';
+import type { BatchEvent } from '../core/types.ts';
 
 /** How far an owner's jobs have taken effect. */
 export interface OwnerProgress {
@@ -48,7 +49,8 @@ export type LoadedBatch =
   | { readonly kind: 'not_active' }
   /** Has events in quarantine; answers 503 until an operator repairs it. */
   | { readonly kind: 'quarantined' }
-  | { readonly kind: 'active'; readonly snapshot: BatchSnapshot };
+  /** The caller's own from now on. */
+  | { readonly kind: 'active'; readonly state: BatchState };
 
 /** Postgres, as the actor engine uses it. Rejections are passing faults, or an AssertionError where stored rows do not add up. */
 export interface Store {
@@ -78,7 +80,7 @@ export interface Store {
   /** Batches that went into quarantine through this owner. */
   quarantinedBatches(number: number): Promise<readonly string[]>;
 
-  /** Asserts that versions and packets have no gap (invariant 6). */
+  /** Asserts that versions and packets have no gap (invariant 6) and that packets and counters agree (1). */
   load(batchId: string): Promise<LoadedBatch>;
   /** Active, unended batches of these shards whose `expiresAt` ≤ now, oldest first. */
   overdue(shards: readonly number[], now: number, limit: number): Promise<readonly string[]>;

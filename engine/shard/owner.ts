@@ -6,8 +6,7 @@
 import { AssertionError } from '../core/assert.ts';
 import { encodeEvent } from '../core/codec.ts';
 import { shardOf } from '../core/hash.ts';
-import { restoreState } from '../core/state.ts';
-import type { BatchSnapshot } from '../core/types.ts';
+import type { BatchState } from '../core/state.ts';
 import {
   flushRetryMsMax,
   flushRetryMsMin,
@@ -86,7 +85,7 @@ export class Owner {
     });
     this.#loader = new Loader({
       store,
-      onActive: (loaded, requests) => this.#admit(loaded.snapshot, requests),
+      onActive: (loaded, requests) => this.#admit(loaded.state, requests),
       onRefused: (code, request) => {
         const outcome = code === 'quarantined' ? quarantined : { code };
         this.#gate.wait(0, request, outcome, shardOf(request.batchId), undefined);
@@ -159,16 +158,8 @@ export class Owner {
       this.#gate.poke();
   }
 
-  #admit(snapshot: BatchSnapshot, requests: readonly Request[]): void {
-    let actor: Actor;
-    try {
-      actor = new Actor(restoreState(snapshot), shardOf(snapshot.params.id), this.#deps.random);
-    } catch (error) {
-      // What is stored does not add up: this batch waits for an operator, the others go on.
-      this.#reportUnloadable(snapshot.params.id, error);
-      for (const request of requests) request.reply(unknown);
-      return;
-    }
+  #admit(state: BatchState, requests: readonly Request[]): void {
+    const actor = new Actor(state, shardOf(state.params.id), this.#deps.random);
     this.#residents.add(actor);
     for (const request of requests) this.#run(actor, request);
   }

@@ -1,6 +1,6 @@
-/** The fake's load: a snapshot from committed data. Guards invariant 6 as the Postgres adapter does. */
+/** The fake's load: a state from committed data. Guards invariant 6 as the Postgres adapter does. */
 import { assert } from '../core/assert.ts';
-import type { Packet } from '../core/types.ts';
+import { beginRestore, endRestore, restorePacket, restoreTag } from '../core/restore.ts';
 import type { LoadedBatch } from '../ports/store.ts';
 import type { FakeData } from './fake-tables.ts';
 
@@ -17,23 +17,15 @@ export function snapshotOf(data: FakeData, batchId: string): LoadedBatch {
       `batch ${batchId}: version ${version} is missing`,
     );
   }
-  const packets: Packet[] = [];
+  const stored = { ...summary, params, anyone: standing.anyone };
+  const state = beginRestore(stored);
+  for (const id of [...receivers].sort()) state.listed.add(id);
   for (let number = 1; number <= summary.claimed; number += 1) {
     const packet = data.packets.get(`${batchId}/${number}`);
     assert(packet !== undefined, `batch ${batchId}: packet ${number} is missing`);
-    packets.push(packet);
+    const { receiverId, claimedAt, amount, openedAt, tag, position, openedByClaim } = packet;
+    restorePacket(state, receiverId, claimedAt, amount ?? 0, openedAt ?? 0);
+    if (tag !== undefined) restoreTag(state, number, tag, position, openedByClaim);
   }
-  return {
-    kind: 'active',
-    snapshot: {
-      params,
-      version: summary.version,
-      lastEventAt: summary.lastEventAt,
-      anyone: standing.anyone,
-      receivers: [...receivers].sort(),
-      packets,
-      expired: summary.expired,
-      refundedAmount: summary.refundedAmount,
-    },
-  };
+  return { kind: 'active', state: endRestore(state, stored) };
 }

@@ -3,13 +3,14 @@
  * stops the load.
  */
 import { assert } from '../core/assert.ts';
-import type { BatchParams, Mode, Packet } from '../core/types.ts';
+import { beginRestore, endRestore, restorePacket, restoreTag } from '../core/restore.ts';
+import type { StoredBatch } from '../core/restore.ts';
+import type { BatchState } from '../core/state.ts';
+import type { BatchParams, Mode } from '../core/types.ts';
+import { loadPageRows } from '../limits.ts';
 import type { LoadedBatch } from '../ports/store.ts';
 import { isBatchId } from './batches.ts';
-import type { Connection } from './statements.ts';
-
-/** Rows fetched at a time: bounds the driver's memory for a batch of a million packets. */
-const chunkRows = 20_000;
+import { inOrder, type Connection } from './statements.ts';
 
 interface BatchRow {
   readonly confirmed_at: number | null;
@@ -49,20 +50,28 @@ export async function loadBatch(connection: Connection, batchId: string): Promis
   if (row === undefined) return { kind: 'unknown' };
   if (row.confirmed_at === null) return { kind: 'not_active' };
   if (row.quarantined) return { kind: 'quarantined' };
-  await checkVersions(connection, batchId, row.version);
-  const packets = await selectPackets(connection, batchId);
-  checkPackets(batchId, row, packets);
-  const snapshot = {
-    params: paramsOf(batchId, row),
+  const stored = storedOf(batchId, row);
+  const state = beginRestore(stored);
+  await inOrder([
+    checkKeys(connection, batchId, stored),
+    loadListed(connection, state),
+    loadPackets(connection, state, stored.claimed),
+  ]);
+  return { kind: 'active', state: endRestore(state, stored) };
+}
+
+function storedOf(id: string, row: BatchRow): StoredBatch {
+  return {
+    params: paramsOf(id, row),
     version: row.version,
     lastEventAt: row.last_event_at,
     anyone: row.anyone,
-    receivers: await selectReceivers(connection, batchId),
-    packets,
+    claimed: row.claimed,
+    opened: row.opened,
+    openedAmount: row.opened_amount,
     expired: row.expired_at !== null,
     refundedAmount: row.refunded_amount,
   };
-  return { kind: 'active', snapshot };
 }
 
 function paramsOf(id: string, row: BatchRow): BatchParams {
@@ -83,87 +92,116 @@ function paramsOf(id: string, row: BatchRow): BatchParams {
   };
 }
 
-async function checkVersions(
+/** Keys are unique, so count and greatest tell whether there is a gap. */
+async function checkKeys(
   connection: Connection,
   batchId: string,
-  version: number,
+  { version, claimed }: StoredBatch,
 ): Promise<void> {
-  const { rows } = await connection.query<{ n: number; newest: number | null }>(
-    'SELECT count(*) AS n, max(version) AS newest FROM event WHERE batch = $1',
-    [batchId],
+  const { rows } = await connection.query<
+    [events: number, newest: number | null, last: number | null]
+  >({
+    name: 'load-keys',
+    rowMode: 'array',
+    text: `SELECT count(*), max(version), (SELECT max(packet) FROM packet WHERE batch = $1)
+      FROM event WHERE batch = $1`,
+    values: [batchId],
+  });
+  const [events = 0, newest, last] = rows[0] ?? [];
+  const whole = events === version && (newest ?? 0) === version;
+  assert(
+    whole,
+    `batch ${batchId}: ${events} events up to ${newest}, but its version is ${version}`,
   );
-  const { n = 0, newest } = rows[0] ?? {};
-  const whole = n === version && (newest ?? 0) === version;
-  assert(whole, `batch ${batchId}: ${n} events up to ${newest}, but its version is ${version}`);
+  assert((last ?? 0) === claimed, `batch ${batchId}: its counters differ from its packets`);
 }
 
-/** Packet keys ascend from 1, so the last one tells the count. */
-function checkPackets(batchId: string, row: BatchRow, packets: readonly Packet[]): void {
-  let opened = 0;
-  let amount = 0;
-  for (const [i, packet] of packets.entries()) {
-    assert(packet.packet === i + 1, `batch ${batchId}: packet ${i + 1} is missing`);
-    if (packet.amount === undefined) continue;
-    opened += 1;
-    amount += packet.amount;
-  }
-  const agree =
-    packets.length === row.claimed && opened === row.opened && amount === row.opened_amount;
-  assert(agree, `batch ${batchId}: its counters differ from its packets`);
-}
-
-type PacketRow = [
-  packet: number,
-  receiver: string,
-  claimedAt: number,
-  amount: number | null,
-  openedAt: number | null,
-  openedByClaim: boolean,
-  key: string | null,
-  digest: string | null,
-  position: string | null,
+/** Columns of a page of packets, each as one text: a tenth of the driver's work, half of everything. */
+type PacketPage = [
+  packets: number,
+  receivers: string | null,
+  claimedAt: string | null,
+  /** 0 while unopened. */
+  amounts: string | null,
+  openedAt: string | null,
+  tagged: number,
 ];
 
-async function selectPackets(connection: Connection, batchId: string): Promise<Packet[]> {
-  const packets: Packet[] = [];
-  for (;;) {
-    const { rows } = await connection.query<PacketRow>({
+/** Page by page, so that neither the thread stands still nor rows pile up. */
+async function loadPackets(
+  connection: Connection,
+  state: BatchState,
+  claimed: number,
+): Promise<void> {
+  const { id } = state.params;
+  for (let from = 0; from < claimed; from += loadPageRows) {
+    const to = Math.min(claimed, from + loadPageRows);
+    const { rows } = await connection.query<PacketPage>({
       name: 'load-packets',
       rowMode: 'array',
-      text: `SELECT packet, receiver, claimed_at, amount, opened_at, opened_by_claim, key, digest, position
-        FROM packet WHERE batch = $1 AND packet > $2 ORDER BY packet LIMIT ${chunkRows}`,
-      values: [batchId, packets.at(-1)?.packet ?? 0],
+      text: `SELECT count(*), string_agg(receiver, ' '), string_agg(claimed_at::text, ' '),
+          string_agg(coalesce(amount, 0)::text, ' '), string_agg(coalesce(opened_at, 0)::text, ' '), count(key)
+        FROM (SELECT * FROM packet WHERE batch = $1 AND packet > $2 AND packet <= $3 ORDER BY packet) AS page`,
+      values: [id, from, to],
     });
-    for (const row of rows) packets.push(packetOf(row));
-    if (rows.length < chunkRows) return packets;
+    const [packets = 0, receivers, claimedAt, amounts, openedAt, tagged = 0] = rows[0] ?? [];
+    const receiverIds = split(receivers);
+    // An id never has a space in it, or it would be two here.
+    const whole = packets === to - from && receiverIds.length === packets;
+    assert(whole, `batch ${id}: its counters differ from its packets`);
+    const at = split(claimedAt);
+    const amount = split(amounts);
+    const opened = split(openedAt);
+    for (const [i, receiverId] of receiverIds.entries())
+      restorePacket(state, receiverId, Number(at[i]), Number(amount[i]), Number(opened[i]));
+    if (tagged > 0) await loadTags(connection, state, from, to);
   }
 }
 
-function packetOf(row: PacketRow): Packet {
-  const [packet, receiverId, claimedAt, amount, openedAt, openedByClaim, key, digest, position] =
-    row;
-  return {
-    packet,
-    receiverId,
-    claimedAt,
-    amount: amount ?? undefined,
-    openedAt: openedAt ?? undefined,
-    tag: key === null || digest === null ? undefined : { key, digest },
-    position: position ?? undefined,
-    openedByClaim,
-  };
+function split(column: string | null | undefined): string[] {
+  return column === null || column === undefined ? [] : column.split(' ');
 }
 
-async function selectReceivers(connection: Connection, batchId: string): Promise<string[]> {
-  const receivers: string[] = [];
+type TagRow = [
+  packet: number,
+  key: string,
+  digest: string,
+  position: string | null,
+  openedByClaim: boolean,
+];
+
+async function loadTags(
+  connection: Connection,
+  state: BatchState,
+  from: number,
+  to: number,
+): Promise<void> {
+  const { rows } = await connection.query<TagRow>({
+    name: 'load-tags',
+    rowMode: 'array',
+    text: `SELECT packet, key, digest, position, opened_by_claim FROM packet
+      WHERE batch = $1 AND packet > $2 AND packet <= $3 AND key IS NOT NULL ORDER BY packet`,
+    values: [state.params.id, from, to],
+  });
+  // Neighbours came in the same job mostly: one string for all of them.
+  let shared: string | undefined;
+  for (const [packet, key, digest, position, openedByClaim] of rows) {
+    if (position !== shared) shared = position ?? undefined;
+    restoreTag(state, packet, { key, digest }, shared, openedByClaim);
+  }
+}
+
+async function loadListed(connection: Connection, state: BatchState): Promise<void> {
+  let after = '';
   for (;;) {
     const { rows } = await connection.query<[string]>({
       name: 'load-receivers',
       rowMode: 'array',
-      text: `SELECT user_id FROM receiver WHERE batch = $1 AND user_id > $2 ORDER BY user_id LIMIT ${chunkRows}`,
-      values: [batchId, receivers.at(-1) ?? ''],
+      text: `SELECT user_id FROM receiver WHERE batch = $1 AND user_id > $2 ORDER BY user_id LIMIT ${loadPageRows}`,
+      values: [state.params.id, after],
     });
-    for (const [userId] of rows) receivers.push(userId);
-    if (rows.length < chunkRows) return receivers;
+    for (const [userId] of rows) state.listed.add(userId);
+    if (rows.length < loadPageRows) return;
+    after = rows.at(-1)?.[0] ?? '';
   }
 }

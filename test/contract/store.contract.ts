@@ -1,8 +1,10 @@
 /** What every `Store` does: owners, seals, settling, loading. Guards invariants 2, 4 and 6. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { shardOf } from '../../engine/core/hash.ts';
+import { tagName } from '../../engine/core/state.ts';
 import type { BatchEvent } from '../../engine/core/types.ts';
 import type { Applied, Store } from '../../engine/ports/store.ts';
+import { packetsOf } from '../fixtures/plain-state.ts';
 import {
   batchOf,
   claimed,
@@ -33,7 +35,7 @@ export function storeContract(name: string, make: MakeStore): void {
     const active = async (batchId: string) => {
       const loaded = await store.load(batchId);
       if (loaded.kind !== 'active') throw new Error(`batch ${batchId} is ${loaded.kind}`);
-      return loaded.snapshot;
+      return loaded.state;
     };
 
     describe('owners', () => {
@@ -200,23 +202,20 @@ export function storeContract(name: string, make: MakeStore): void {
         expect(await under.balance('user:cem')).toBe(0);
         expect(await under.balance('user:sender')).toBe(3);
         expect(await under.balance('escrow:1')).toBe(0);
-        const snapshot = await active('1');
-        expect(snapshot).toMatchObject({
+        const state = await active('1');
+        expect(state).toMatchObject({
           version: 5,
           expired: true,
           refundedAmount: 3,
           lastEventAt: createdAt + 60_000,
         });
-        expect(snapshot.packets).toEqual([
+        expect(packetsOf(state)).toEqual([
           {
             packet: 1,
             receiverId: 'ann',
             claimedAt: createdAt + 1,
             amount: 4,
             openedAt: createdAt + 1,
-            tag: undefined,
-            position: undefined,
-            openedByClaim: true,
           },
           {
             packet: 2,
@@ -224,9 +223,6 @@ export function storeContract(name: string, make: MakeStore): void {
             claimedAt: createdAt + 2,
             amount: 3,
             openedAt: createdAt + 3,
-            tag: undefined,
-            position: undefined,
-            openedByClaim: false,
           },
           {
             packet: 3,
@@ -234,9 +230,6 @@ export function storeContract(name: string, make: MakeStore): void {
             claimedAt: createdAt + 4,
             amount: undefined,
             openedAt: undefined,
-            tag: undefined,
-            position: undefined,
-            openedByClaim: false,
           },
         ]);
       });
@@ -248,7 +241,7 @@ export function storeContract(name: string, make: MakeStore): void {
         expect(
           await settle(number, [opened('1', 3, 2, 'bob', 4), opened('1', 4, 1, 'ann', 5)]),
         ).toEqual({ ...nothing, inserted: 2 });
-        expect((await active('1')).packets.map(({ amount }) => amount)).toEqual([5, 4]);
+        expect(packetsOf(await active('1')).map(({ amount }) => amount)).toEqual([5, 4]);
       });
 
       test('the audience and the idempotency tag come back with the load', async () => {
@@ -277,10 +270,17 @@ export function storeContract(name: string, make: MakeStore): void {
             position: `${number}-1`,
           },
         ]);
-        const snapshot = await active('1');
-        expect(snapshot).toMatchObject({ anyone: true, version: 3 });
-        expect([...snapshot.receivers].sort()).toEqual(['ann', 'zoe']);
-        expect(snapshot.packets[0]).toMatchObject({ tag: tagged.tag, position: tagged.position });
+        const state = await active('1');
+        expect(state).toMatchObject({ anyone: true, version: 3 });
+        expect([...state.listed].sort()).toEqual(['ann', 'zoe']);
+        expect(state.tags.size).toBe(2);
+        expect(state.tags.get(tagName('ann', tagged.tag.key))).toEqual({
+          digest: 'd',
+          packet: 1,
+          position: tagged.position,
+          opened: true,
+        });
+        expect(state.packets.allOf('ann')).toEqual([1, 2]);
         const again = await settle(number, [listing, tagged]);
         expect(again).toEqual({ ...nothing, duplicates: 2 });
       });
@@ -529,18 +529,16 @@ export function storeContract(name: string, make: MakeStore): void {
         expect(await store.load('3')).toEqual({ kind: 'unknown' });
         expect(await store.load('not-a-number')).toEqual({ kind: 'unknown' });
         expect(await store.load('2')).toEqual({ kind: 'not_active' });
-        const snapshot = await active('1');
-        expect(snapshot.params).toEqual(
-          batchOf('1', { mode: 'fixed', each: 5, count: 2, total: 10 }),
-        );
-        expect(snapshot).toMatchObject({
+        const state = await active('1');
+        expect(state.params).toEqual(batchOf('1', { mode: 'fixed', each: 5, count: 2, total: 10 }));
+        expect(state).toMatchObject({
           version: 0,
           lastEventAt: createdAt,
           anyone: false,
-          receivers: [],
-          packets: [],
           expired: false,
         });
+        expect(packetsOf(state)).toEqual([]);
+        expect(state.listed.size).toBe(0);
       });
 
       test('overdue: active, unended, past their end, oldest first', async () => {

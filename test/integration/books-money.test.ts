@@ -82,7 +82,7 @@ describe('confirmation', () => {
     const again = await under.books.confirm(id, 'ida');
     expect(again).toEqual({ ...first, repeated: true });
     expect(await under.balance('ida')).toBe(60);
-    expect(await under.store.load(id)).toMatchObject({ kind: 'active', snapshot: { version: 0 } });
+    expect(await under.store.load(id)).toMatchObject({ kind: 'active', state: { version: 0 } });
   });
 
   test('its refusals', async () => {
@@ -186,7 +186,7 @@ describe('audience before confirmation', () => {
       const taken = names.filter((_, i) => added[i]?.code === 'extended');
       expect(added.every(({ code }) => code === 'extended' || code === 'active')).toBe(true);
       const loaded = await under.store.load(id);
-      expect(loaded.kind === 'active' && [...loaded.snapshot.receivers].sort()).toEqual(taken);
+      expect(loaded.kind === 'active' && [...loaded.state.listed].sort()).toEqual(taken);
     }
   });
 });

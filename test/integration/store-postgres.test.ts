@@ -5,6 +5,7 @@ import type { BatchEvent } from '../../engine/core/types.ts';
 import type { Store } from '../../engine/ports/store.ts';
 import { postgresStore } from '../../engine/store/postgres.ts';
 import { batchOf, claimed, createdAt, insertBatch } from '../contract/store-support.ts';
+import { packetsOf } from '../fixtures/plain-state.ts';
 import { freshDatabase, type TestDatabase } from '../setup/database.ts';
 
 let database: TestDatabase;
@@ -163,10 +164,9 @@ test('a batch of many packets loads in pieces, in order', async () => {
   expect((await settle(events)).inserted).toBe(count);
   const loaded = await store.load('9');
   if (loaded.kind !== 'active') throw new Error(loaded.kind);
-  expect(loaded.snapshot.packets.length).toBe(count);
+  const packets = packetsOf(loaded.state);
+  expect(packets.length).toBe(count);
   expect(
-    loaded.snapshot.packets.every(
-      ({ packet, receiverId }, i) => packet === i + 1 && receiverId === `u${i}`,
-    ),
+    packets.every(({ packet, receiverId }, i) => packet === i + 1 && receiverId === `u${i}`),
   ).toBe(true);
 });

@@ -113,10 +113,9 @@ export const settleMutants: readonly Mutant[] = [
               const loaded = await store.load(batchId);
               const number = this.#ownerOf[shardOf(batchId)]?.number;
               if (loaded.kind !== 'active' || number === undefined) return;
-              const { version, packets, params, lastEventAt } = loaded.snapshot;
-              const opened = packets.reduce((sum, packet) => sum + (packet.amount ?? 0), 0);
+              const { version, openedAmount, params, lastEventAt } = loaded.state;
               const at = Math.max(lastEventAt, clock.now());
-              const refunded = params.total - opened;
+              const refunded = params.total - openedAmount;
               const event = { kind: 'expired', batchId, version: version + 1, at, refunded } as const;
               await store.withOwner(number, (owner) => owner.apply([event], at));
             })().then(resolve, resolve);`,
