@@ -44,6 +44,7 @@ export class NodeIncoming implements Incoming {
   readonly #message: IncomingMessage;
   readonly #param: string;
   readonly search: string;
+  #arrived = false;
 
   /** @param param value of the route's one path parameter, whatever its name */
   constructor(message: IncomingMessage, param: string, search: string) {
@@ -71,8 +72,15 @@ export class NodeIncoming implements Incoming {
     return isGone(this.#message);
   }
 
+  /** Nothing of the request is still on its way. */
+  get hasArrived(): boolean {
+    return this.#arrived || this.#message.complete || !announcesBody(this.#message);
+  }
+
   bytes(): Promise<Uint8Array | undefined> {
     const message = this.#message;
+    // Nobody would say so again.
+    if (isGone(message)) return Promise.reject(new Error('the client has gone'));
     // The HTTP parser holds the client to the announced length.
     const announced = Number(message.headers['content-length']);
     if (announced > bodyBytesMax) return Promise.resolve(undefined);
@@ -82,9 +90,11 @@ export class NodeIncoming implements Incoming {
       message.on('data', (chunk: Buffer) => {
         size += chunk.byteLength;
         // The usual small body comes in one piece; its end need not be waited for.
-        if (chunk.byteLength === announced) resolve(chunk);
+        if (chunk.byteLength === announced) {
+          this.#arrived = true;
+          resolve(chunk);
+        }
         if (size > bodyBytesMax) {
-          // The answer ends the connection; see direct.ts.
           message.pause();
           resolve(undefined);
         } else chunks.push(chunk);

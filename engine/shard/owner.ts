@@ -159,7 +159,15 @@ export class Owner {
   }
 
   #admit(state: BatchState, requests: readonly Request[]): void {
-    const actor = new Actor(state, shardOf(state.params.id), this.#deps.random);
+    let actor: Actor;
+    try {
+      actor = new Actor(state, shardOf(state.params.id), this.#deps.random);
+    } catch (error) {
+      // What is stored does not add up: this batch waits for an operator, the others go on.
+      this.#reportUnloadable(state.params.id, error);
+      for (const request of requests) request.reply(unknown);
+      return;
+    }
     this.#residents.add(actor);
     for (const request of requests) this.#run(actor, request);
   }

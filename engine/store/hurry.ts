@@ -4,7 +4,7 @@
  */
 import { Client, type Pool } from 'pg';
 import { hurryRetryMs, hurrySpacingMs } from '../limits.ts';
-import type { Clock } from '../ports/clock.ts';
+import { sleep, type Clock } from '../ports/clock.ts';
 
 const channel = 'hongbao_hurry';
 
@@ -34,6 +34,7 @@ export function listenForHurry(
       application_name: 'hongbao-hurry',
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
     });
     client = own;
     let lost = false;
@@ -55,7 +56,9 @@ export function listenForHurry(
   return {
     async close() {
       closed = true;
-      await client?.end().catch(() => undefined);
+      // A server that hangs would hold up the end of the process.
+      const ended = client?.end().catch(() => undefined);
+      await Promise.race([ended, sleep(clock, hurryRetryMs)]);
     },
   };
 }

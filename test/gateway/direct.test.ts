@@ -1,7 +1,9 @@
 /** Routes served without Hono answer byte for byte what Hono answers for them. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text as textOf } from 'node:stream/consumers';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { GatewayApp } from '../../gateway/app.ts';
 import { startServer, type RunningServer } from '../../gateway/server.ts';
 import { harness } from './harness.ts';
@@ -110,3 +112,68 @@ for (const [what, isDirect, head, body] of requests) {
     expect(answer).toMatch(/^HTTP\/1\.1 [2345]/);
   });
 }
+
+describe('a body that nobody reads', () => {
+  const unread = 'POST /v1/batches/1/claims HTTP/1.1\r\nHost: a\r\n';
+
+  async function served() {
+    const { app, deps, activeBatch, token } = harness();
+    const { lifecycle } = deps;
+    const server = await startServer(app, { port: 0, host: '127.0.0.1', lifecycle });
+    running.push(server);
+    const socket = connect(server.port, '127.0.0.1');
+    let said = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      said += text;
+    });
+    const answers = () => said.match(/HTTP\/1\.1 [0-9]{3}/g) ?? [];
+    return { server, socket, answers, activeBatch, token };
+  }
+
+  test('leaves the connection usable when it has come', async () => {
+    const { socket, answers } = await served();
+    socket.write(`${unread}Content-Length: 2\r\n\r\n{}${unread}Content-Length: 2\r\n\r\n`);
+    await expect.poll(answers).toHaveLength(1);
+    socket.write('{}');
+    await expect.poll(answers).toHaveLength(2);
+    socket.write(`${unread}Content-Length: 0\r\n\r\n`);
+    await expect.poll(answers).toEqual(Array.from({ length: 3 }, () => 'HTTP/1.1 401'));
+    socket.destroy();
+  });
+
+  test('ends the connection when it does not come', async () => {
+    const { socket, answers, server } = await served();
+    const closed = once(socket, 'close');
+    socket.write(`${unread}Content-Length: 100\r\n\r\n{`);
+    await closed;
+    expect(answers()).toEqual(['HTTP/1.1 401']);
+    const startedAt = performance.now();
+    await server.drain();
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  test.each([
+    ['announced', 'Content-Length: 4000000000\r\n\r\n'],
+    ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n3b9aca00\r\n'],
+  ])('is not taken without an end: %s', async (_, head) => {
+    const { socket, answers } = await served();
+    socket.on('error', () => {});
+    const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+    socket.write(`${unread}${head}`);
+    const chunk = Buffer.alloc(1_000_000, 'x');
+    for (let sent = 0; !socket.destroyed && sent < 200; sent += 1) {
+      if (socket.write(chunk)) continue;
+      await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);
+    }
+    await closed;
+    expect(answers().length).toBeLessThanOrEqual(1);
+    expect(socket.bytesWritten).toBeLessThan(100_000_000);
+  });
+
+  test('of a client that went away while its token was verified is not waited for', async () => {
+    const { NodeIncoming } = await import('../../gateway/incoming.ts');
+    const gone = { destroyed: true, complete: false, headers: { 'content-length': '2' } };
+    const incoming = new NodeIncoming(gone as unknown as IncomingMessage, '1', '');
+    await expect(incoming.bytes()).rejects.toThrow('gone');
+  });
+});
