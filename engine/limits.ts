@@ -10,8 +10,10 @@ export const countMax = 1_000_000;
 export const amountMax = Number.MAX_SAFE_INTEGER;
 export const greetingLengthMax = 200;
 export const assetPattern = /^[A-Za-z][A-Za-z0-9:_-]{0,31}$/;
+export const userIdLengthMax = 64;
 export const userIdPattern = /^[A-Za-z0-9_.:@-]{1,64}$/;
 export const batchIdPattern = /^[1-9][0-9]{0,18}$/;
+export const linkKeyLengthMax = 64;
 export const linkKeyPattern = /^[A-Za-z0-9_-]{1,64}$/;
 export const idempotencyKeyPattern = /^[\x21-\x7e]{1,128}$/;
 export const referencePattern = /^[\x21-\x7e]{1,128}$/;
@@ -132,7 +134,6 @@ export const settleBackoffMsMax = 5_000;
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;
 
-const userIdLengthMax = 64;
 /** Quotes and comma around an id in JSON. */
 const idOverhead = 3;
 assert(

@@ -61,16 +61,14 @@ function refuse(code: Extract<Result, { readonly plain: true }>['code']): Applie
   return { event: undefined, result: { code, plain: true } };
 }
 
-function next(state: BatchState, now: number) {
-  return { batchId: state.params.id, version: state.version + 1, at: now };
-}
-
 /** 410 together with the event that makes it true for good. */
 function expire(state: BatchState, now: number): Applied {
   if (state.expired) return refuse('expired');
   const event: BatchEvent = {
     kind: 'expired',
-    ...next(state, now),
+    batchId: state.params.id,
+    version: state.version + 1,
+    at: now,
     refunded: remainingAmount(state),
   };
   return { event, result: { code: 'expired', plain: true } };
@@ -89,7 +87,11 @@ function checkShare(state: BatchState, share: number): number {
   return share;
 }
 
-/** @param receiverId whose packet it is */
+/**
+ * Events are written out, field by field: a spread common part would cost a tenth of a claim.
+ *
+ * @param receiverId whose packet it is
+ */
 function openEvent(
   state: BatchState,
   packet: number,
@@ -97,7 +99,15 @@ function openEvent(
   inputs: Inputs,
 ): BatchEvent {
   const amount = checkShare(state, inputs.share());
-  return { kind: 'opened', ...next(state, inputs.now), packet, receiverId, amount };
+  return {
+    kind: 'opened',
+    batchId: state.params.id,
+    version: state.version + 1,
+    at: inputs.now,
+    packet,
+    receiverId,
+    amount,
+  };
 }
 
 function isOpened(state: BatchState, packet: number): boolean {
@@ -142,7 +152,9 @@ function claimEvent(
 ): ClaimedEvent {
   return {
     kind: 'claimed',
-    ...next(state, inputs.now),
+    batchId: state.params.id,
+    version: state.version + 1,
+    at: inputs.now,
     packet: state.packets.claimed + 1,
     receiverId,
     amount: open ? checkShare(state, inputs.share()) : undefined,
@@ -204,9 +216,14 @@ function decideAudience(state: BatchState, command: AudienceCommand, inputs: Inp
   const anyone = state.anyone || command.anyone;
   const result: Result = { code: 'extended', receivers: state.listed.size + fresh.length, anyone };
   if (fresh.length === 0 && anyone === state.anyone) return { event: undefined, result };
-  const { channel } = command;
-  return {
-    event: { kind: 'audience', ...next(state, inputs.now), channel, anyone, receivers: fresh },
-    result,
+  const event: BatchEvent = {
+    kind: 'audience',
+    batchId: state.params.id,
+    version: state.version + 1,
+    at: inputs.now,
+    channel: command.channel,
+    anyone,
+    receivers: fresh,
   };
+  return { event, result };
 }

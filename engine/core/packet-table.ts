@@ -2,7 +2,8 @@
  * The claimed packets of one batch in three flat arrays: about 50 bytes a claim and nothing for the garbage collector
  * to follow, where strings in a Map took 130 and most of an actor's time. Packets are numbered 1, 2, 3 … as claimed.
  */
-import { countMax } from '../limits.ts';
+import { countMax, userIdLengthMax } from '../limits.ts';
+import { asciiInto } from './ascii.ts';
 import { assert } from './assert.ts';
 
 /** Words of one packet in `#cells`: times count from the first claim, in ms; an amount of 0 means unopened. */
@@ -15,7 +16,9 @@ const amountHighCell = 3;
 const textEndCell = 4;
 
 const word = 2 ** 32;
-const capacityMin = 4;
+/** Grows fast while small, then less, so that little is moved and little lies empty. */
+const capacityMin = 8;
+const capacitySmall = 128;
 const textPerPacket = 16;
 /** An index entry is a packet number below and a part of the hash above, which spares most comparisons. */
 const packetBits = 20;
@@ -23,16 +26,21 @@ const packetMask = 2 ** packetBits - 1;
 const fnvPrime = 16_777_619;
 assert(countMax <= packetMask, 'a packet number fits into an index entry');
 
+const noWords = new Uint32Array(0);
+const noBytes = new Uint8Array(0);
+/** The id that is looked for or added; used within one call only. */
+const asked = new Uint8Array(userIdLengthMax);
+
 export class PacketTable {
   readonly #count: number;
   readonly #seed: number;
   #claimed = 0;
   #origin = 0;
   #capacity = 0;
-  #cells = new Uint32Array(0);
-  #text = new Uint8Array(0);
+  #cells = noWords;
+  #text = noBytes;
   /** Newest packet of each receiver, by hash, open addressing; at most half full. */
-  #index = new Uint32Array(0);
+  #index = noWords;
   /** The packet before, of the same receiver; only for batches where somebody holds several. */
   #before: Uint32Array | undefined;
 
@@ -74,8 +82,10 @@ export class PacketTable {
 
   /** The receiver's newest packet, 0 for none. */
   newestOf(receiverId: string): number {
-    if (this.#claimed === 0) return 0;
-    return (this.#index[this.#slotOf(receiverId)] ?? 0) & packetMask;
+    const length = asciiInto(receiverId, asked);
+    if (this.#claimed === 0 || length === -1) return 0;
+    const slot = this.#slotOf(length, hashOf(this.#seed, asked, 0, length));
+    return (this.#index[slot] ?? 0) & packetMask;
   }
 
   /** The receiver's packets in the order of claiming. */
@@ -98,17 +108,19 @@ export class PacketTable {
     const packet = this.#claimed + 1;
     assert(packet <= this.#count, 'no more packets than the batch has');
     if (packet === 1) this.#origin = at;
-    if (packet > this.#capacity)
-      this.#grow(Math.min(this.#count, Math.max(capacityMin, 2 * this.#capacity)));
-    const slot = this.#slotOf(receiverId);
+    if (packet > this.#capacity) this.#grow(this.#nextCapacity());
+    const length = asciiInto(receiverId, asked);
+    assert(length !== -1, 'ids are short and ASCII');
+    const hash = hashOf(this.#seed, asked, 0, length);
+    const slot = this.#slotOf(length, hash);
     const entry = this.#index[slot] ?? 0;
     if (entry !== 0) {
       this.#before ??= new Uint32Array(this.#capacity + 1);
       this.#before[packet] = entry & packetMask;
     }
-    this.#write(packet, receiverId);
+    this.#write(packet, length);
     this.#set(packet, claimedCell, this.#since(at));
-    this.#index[slot] = entryOf(hashOf(this.#seed, receiverId), packet);
+    this.#index[slot] = entryOf(hash, packet);
     this.#claimed = packet;
     return packet;
   }
@@ -145,9 +157,9 @@ export class PacketTable {
     return packet === 1 ? 0 : (this.#cells[(packet - 2) * width + textEndCell] ?? 0);
   }
 
-  #write(packet: number, receiverId: string): void {
+  #write(packet: number, length: number): void {
     const start = this.#textStart(packet);
-    const end = start + receiverId.length;
+    const end = start + length;
     if (end > this.#text.length) {
       const text = new Uint8Array(
         Math.max(2 * this.#text.length, end, textPerPacket * this.#capacity),
@@ -155,34 +167,32 @@ export class PacketTable {
       text.set(this.#text);
       this.#text = text;
     }
-    for (let i = 0; i < receiverId.length; i += 1) {
-      const code = receiverId.charCodeAt(i);
-      assert(code < 128, 'ids are ASCII');
-      this.#text[start + i] = code;
-    }
+    for (let i = 0; i < length; i += 1) this.#text[start + i] = asked[i] ?? 0;
     this.#set(packet, textEndCell, end);
   }
 
-  /** Where the receiver's entry stands, or would be put. */
-  #slotOf(receiverId: string): number {
+  /** Where the entry of the receiver in `asked` stands, or would be put. */
+  #slotOf(length: number, hash: number): number {
     const index = this.#index;
     const mask = index.length - 1;
-    const hash = hashOf(this.#seed, receiverId);
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = index[slot] ?? 0;
       if (entry === 0) return slot;
       const packet = entry & packetMask;
-      if (entry === entryOf(hash, packet) && this.#isReceiver(packet, receiverId)) return slot;
+      if (entry === entryOf(hash, packet) && this.#isReceiver(packet, length)) return slot;
     }
   }
 
-  #isReceiver(packet: number, receiverId: string): boolean {
+  #isReceiver(packet: number, length: number): boolean {
     const start = this.#textStart(packet);
-    const { length } = receiverId;
     if ((this.#cells[(packet - 1) * width + textEndCell] ?? 0) - start !== length) return false;
-    for (let i = 0; i < length; i += 1)
-      if (this.#text[start + i] !== receiverId.charCodeAt(i)) return false;
+    for (let i = 0; i < length; i += 1) if (this.#text[start + i] !== asked[i]) return false;
     return true;
+  }
+
+  #nextCapacity(): number {
+    const factor = this.#capacity < capacitySmall ? 4 : 2;
+    return Math.min(this.#count, Math.max(capacityMin, factor * this.#capacity));
   }
 
   #grow(capacity: number): void {
@@ -201,7 +211,7 @@ export class PacketTable {
     for (let packet = 1; packet <= this.#claimed; packet += 1) {
       if (followed?.[packet] === 1) continue;
       const end = this.#cell(packet, textEndCell);
-      const hash = hashOfBytes(this.#seed, this.#text, this.#textStart(packet), end);
+      const hash = hashOf(this.#seed, this.#text, this.#textStart(packet), end);
       let slot = hash & mask;
       while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
       this.#index[slot] = entryOf(hash, packet);
@@ -224,13 +234,7 @@ function entryOf(hash: number, packet: number): number {
   return ((hash & ~packetMask) | packet) >>> 0;
 }
 
-function hashOf(seed: number, text: string): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), fnvPrime);
-  return mixed(hash);
-}
-
-function hashOfBytes(seed: number, text: Uint8Array, start: number, end: number): number {
+function hashOf(seed: number, text: Uint8Array, start: number, end: number): number {
   let hash = seed;
   for (let i = start; i < end; i += 1) hash = Math.imul(hash ^ (text[i] ?? 0), fnvPrime);
   return mixed(hash);

@@ -2,6 +2,8 @@
  * The state of one active batch and how events change it.
  * Guards invariant 6: an event is taken only as the next version.
  */
+import { linkKeyLengthMax } from '../limits.ts';
+import { asciiInto } from './ascii.ts';
 import { assert, assertNever } from './assert.ts';
 import { fnv1a } from './hash.ts';
 import { PacketTable } from './packet-table.ts';
@@ -112,12 +114,16 @@ export function remember(
   state.tags.set(tagName(receiverId, tag.key), record);
 }
 
+const asked = new Uint8Array(linkKeyLengthMax);
+const right = new Uint8Array(linkKeyLengthMax);
+
 /** Compares without stopping at the first difference, so that timing tells nothing of the key. */
 export function isKeyOfLink(state: BatchState, key: string | undefined): boolean {
   const expected = state.params.linkKey;
   if (key === undefined || key.length !== expected.length) return false;
+  const length = asciiInto(key, asked);
+  if (length === -1 || asciiInto(expected, right) !== length) return false;
   let difference = 0;
-  for (let i = 0; i < expected.length; i += 1)
-    difference |= key.charCodeAt(i) ^ expected.charCodeAt(i);
+  for (let i = 0; i < length; i += 1) difference |= (asked[i] ?? 0) ^ (right[i] ?? 0);
   return difference === 0;
 }

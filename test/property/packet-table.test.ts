@@ -78,6 +78,10 @@ test('mistakes of the caller are assertions', () => {
   expect(() => table.amount(2)).toThrow('claimed');
   expect(() => table.add('b', 4)).toThrow('back in time');
   expect(() => table.add('ä', 6)).toThrow('ASCII');
+  expect(() => table.add('u'.repeat(65), 6)).toThrow('short');
+  // To look for such an id is no mistake: nobody has it.
+  expect(table.newestOf('ä')).toBe(0);
+  expect(table.newestOf('u'.repeat(65))).toBe(0);
   table.add('b', 6);
   expect(() => table.add('c', 7)).toThrow('packets');
   table.open(1, 3, 7);
