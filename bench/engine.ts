@@ -1,5 +1,9 @@
-/** Engine only: what one shard thread can decide and make durable per second, without HTTP and without settling. */
+/**
+ * Engine only, without HTTP: what one shard thread can decide and make durable per second; beside it memory, the load of
+ * a large batch, and settling.
+ */
 import { coreRound } from './engine/core.ts';
+import { figures, shown, type FigureRow } from './engine/figures.ts';
 import { openInstant, openPostgres, openRedis, type OpenEmptyJournal } from './engine/journals.ts';
 import type { Round, RoundSettings } from './engine/rounds.ts';
 import { threadRound } from './engine/thread.ts';
@@ -12,7 +16,9 @@ export interface EngineSettings extends RoundSettings {
   readonly rounds: number;
 }
 
-export interface EngineRow {
+export type EngineRow = SpeedRow | FigureRow;
+
+export interface SpeedRow {
   readonly layer: string;
   readonly workload: string;
   readonly claimsPerSecond: Spread;
@@ -48,7 +54,7 @@ export async function engineBench(
   if (redis) layers.push(['actor + gate, Redis journal', over(openRedis(cleanup))]);
   layers.push(['actor + gate, embedded journal', over(await openPostgres(cleanup))]);
 
-  const rows: EngineRow[] = [];
+  const rows: SpeedRow[] = [];
   for (const workload of [
     () => hot(claimsMax),
     () => spread(spreadBatches, claimsMax / spreadBatches),
@@ -62,10 +68,10 @@ export async function engineBench(
       rows.push(row);
     }
   }
-  return rows;
+  return [...rows, ...(await figures(settings.rounds, redis, cleanup, print))];
 }
 
-function rowOf(layer: string, workload: string, rounds: readonly Round[]): EngineRow {
+function rowOf(layer: string, workload: string, rounds: readonly Round[]): SpeedRow {
   const of = (name: 'flushEvents' | 'flushMs' | 'gateMs') => {
     const samples = rounds.flatMap((round) => round[name] ?? []);
     if (samples.length === 0) return {};
@@ -85,6 +91,29 @@ function rowOf(layer: string, workload: string, rounds: readonly Round[]): Engin
 }
 
 export function engineTable(rows: readonly EngineRow[]): string {
+  const speeds = rows.filter((row) => 'layer' in row);
+  const others = rows.filter((row) => 'what' in row);
+  return `${speedTable(speeds)}\n\n${figureTable(others)}`;
+}
+
+function figureTable(rows: readonly FigureRow[]): string {
+  return table(
+    [
+      { title: 'figure', align: 'left' },
+      { title: 'median' },
+      { title: 'min … max' },
+      { title: '', align: 'left' },
+    ],
+    rows.map(({ what, unit, value }) => [
+      what,
+      shown(value.median),
+      `${shown(value.min)} … ${shown(value.max)}`,
+      unit,
+    ]),
+  );
+}
+
+function speedTable(rows: readonly SpeedRow[]): string {
   const both = (of: { readonly p50: number; readonly p99: number } | undefined, digits: number) =>
     of === undefined ? '–' : `${of.p50.toFixed(digits)} / ${of.p99.toFixed(digits)}`;
   return table(
