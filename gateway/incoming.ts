@@ -94,10 +94,9 @@ export class NodeIncoming implements Incoming {
           this.#arrived = true;
           resolve(chunk);
         }
-        if (size > bodyBytesMax) {
-          message.pause();
-          resolve(undefined);
-        } else chunks.push(chunk);
+        // More than that is let go by, and bounded where it is answered (direct.ts).
+        if (size > bodyBytesMax) resolve(undefined);
+        else chunks.push(chunk);
       });
       message.on('end', () =>
         resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size)),

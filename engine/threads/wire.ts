@@ -8,7 +8,6 @@ import type { ClaimOutcome } from '../api.ts';
 import { assert } from '../core/assert.ts';
 import type { ClaimCommand, Command } from '../core/command.ts';
 import { packetId } from '../core/types.ts';
-import { jobId } from '../ports/journal.ts';
 import type { Outcome } from '../shard/request.ts';
 import type { OutcomeItem, RequestItem } from './protocol.ts';
 
@@ -100,12 +99,10 @@ export class OutcomeOutbox {
       const { packet, code } = outcome;
       const mark =
         code === 'repeated' ? marks.repeated : outcome.replayed ? marks.replayed : marks.claimed;
-      // Only an answer given again names an older job than the one it waited for.
-      const position = packet.position === jobId(number, seq) ? '' : packet.position;
       const index = packet.packetId.slice(packet.batchId.length + 1);
       this.#text +=
         `${head}${mark}\n${index}\n${packet.receiverId}\n${packet.claimedAt}\n${packet.amount ?? ''}\n` +
-        `${packet.openedAt ?? ''}\n${packet.asset}\n${position}\n`;
+        `${packet.openedAt ?? ''}\n${packet.asset}\n${packet.position}\n`;
     } else if (isBare(outcome)) this.#text += `${head}${outcome.code}\n`;
     else this.#items.push([id, outcome, number, seq]);
   }
@@ -152,7 +149,7 @@ export function eachOutcome(
       amount: numberMaybe(next()),
       openedAt: numberMaybe(next()),
       asset: next(),
-      position: next() || jobId(number, seq),
+      position: next(),
     };
     const outcome: Outcome =
       code === marks.repeated
