@@ -94,7 +94,8 @@ export const selfSettleAfterMs = 3_000;
 export const statusPushMs = 250;
 export const pressurePollMs = 500;
 export const sweepIntervalMs = 1_000;
-export const sweepBatchesMax = 500;
+/** Overdue batches woken at a time: loading them must not keep claims waiting. */
+export const sweepBatchesMax = 64;
 export const retakeDelayMs = 250;
 /** Shards of an earlier owner whose jobs are damaged or missing are tried again after this at the latest. */
 export const blockedDelayMsMax = 5_000;

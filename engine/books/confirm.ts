@@ -11,7 +11,7 @@ import { isBatchId } from '../store/batches.ts';
 import { escrowAccount, insertEntries, userAccount } from '../store/ledger.ts';
 import { insertReceivers } from '../store/packets.ts';
 import type { Connection } from '../store/statements.ts';
-import { inTx, retried, type BooksContext } from './context.ts';
+import { inTx, isConfirmationOver, retried, type BooksContext } from './context.ts';
 import type { AddAudienceResult, ConfirmedBatch, ConfirmResult } from './types.ts';
 
 interface BatchRow {
@@ -46,13 +46,13 @@ function refuse<Code extends string>(code: Code): { commit: false; value: { code
 
 /** See `Books.confirm`. Repeated, it gives the same answer. (E3, E4) */
 export async function confirm(
-  { pool, now, confirmWithinSeconds }: BooksContext,
+  context: BooksContext,
   batchId: string,
   senderId: string,
 ): Promise<ConfirmResult> {
   if (!isBatchId(batchId)) return { code: 'batch_not_found' };
   return retried(() =>
-    inTx<ConfirmResult>(pool, async (_, connection) => {
+    inTx<ConfirmResult>(context.pool, async (_, connection) => {
       const row = await lockBatch(connection, batchId);
       if (row === undefined) return refuse('batch_not_found');
       if (row.sender !== senderId) return refuse('not_sender');
@@ -60,8 +60,8 @@ export async function confirm(
         const batch = confirmed(batchId, row, row.confirmed_at, row.expires_at);
         return { commit: false, value: { code: 'confirmed', batch, repeated: true } };
       }
-      const at = Math.max(now(), row.created_at);
-      if (at - row.created_at > confirmWithinSeconds * 1_000) return refuse('confirmation_expired');
+      if (isConfirmationOver(context, row.created_at)) return refuse('confirmation_expired');
+      const at = Math.max(context.now(), row.created_at);
       if (!(await fund(connection, batchId, row, at))) return refuse('insufficient_funds');
       const expiresAt = at + row.expires_in * 1_000;
       await connection.query(

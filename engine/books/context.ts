@@ -14,6 +14,14 @@ export interface BooksContext {
   readonly confirmWithinSeconds: number;
 }
 
+/** Confirmation comes too late: the batch ends without having moved money. (E3) */
+export function isConfirmationOver(
+  { now, confirmWithinSeconds }: Pick<BooksContext, 'now' | 'confirmWithinSeconds'>,
+  createdAt: number,
+): boolean {
+  return now() - createdAt > confirmWithinSeconds * 1_000;
+}
+
 /** Connections of the open transactions handed out as `Tx`. */
 const connections = new WeakMap<Tx, Connection>();
 

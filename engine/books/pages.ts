@@ -4,12 +4,13 @@ import { type Mode, packetId } from '../core/types.ts';
 import { isBatchId } from '../store/batches.ts';
 import { beginSnapshot, transaction } from '../store/pool.ts';
 import type { Connection } from '../store/statements.ts';
-import type { BooksContext } from './context.ts';
+import { isConfirmationOver, type BooksContext } from './context.ts';
 import { decodeCursor, pageOf } from './cursor.ts';
 import type { BatchPage, BatchPageResult, BatchStatus, ClaimsPageResult } from './types.ts';
 
 /** Columns that tell the status. */
 export interface StatusRow {
+  readonly created_at: number;
   readonly confirmed_at: number | null;
   readonly expired_at: number | null;
   readonly count: number;
@@ -19,7 +20,6 @@ export interface StatusRow {
 
 interface PageRow extends StatusRow {
   readonly quarantined: boolean;
-  readonly created_at: number;
   readonly expires_at: number | null;
   readonly mode: Mode;
   readonly total: number;
@@ -35,8 +35,10 @@ interface PageRow extends StatusRow {
 }
 
 /** What the ledger says: an overdue batch stays what it was until its expiry is settled. */
-export function statusOf(row: StatusRow): BatchStatus {
-  if (row.confirmed_at === null) return 'awaiting_confirmation';
+export function statusOf(context: BooksContext, row: StatusRow): BatchStatus {
+  if (row.confirmed_at === null) {
+    return isConfirmationOver(context, row.created_at) ? 'expired' : 'awaiting_confirmation';
+  }
   if (row.expired_at !== null && row.opened < row.count) return 'expired';
   return row.claimed === row.count ? 'exhausted' : 'active';
 }
@@ -72,16 +74,16 @@ function isKey(expected: string, given: string | undefined): boolean {
 
 /** See `Books.batchPage`. */
 export async function batchPage(
-  { pool }: BooksContext,
+  context: BooksContext,
   batchId: string,
   callerId: string,
   linkKey: string | undefined,
 ): Promise<BatchPageResult> {
-  const row = await selectPage(pool, batchId, callerId, linkKey);
+  const row = await selectPage(context.pool, batchId, callerId, linkKey);
   if (typeof row === 'string') return { code: row };
   const page: BatchPage = {
     id: batchId,
-    status: statusOf(row),
+    status: statusOf(context, row),
     mode: row.mode,
     count: row.count,
     claimed: row.claimed,

@@ -15,13 +15,12 @@ interface SentRow extends StatusRow {
   readonly opened_amount: number;
   readonly refunded_amount: number;
   readonly greeting: string;
-  readonly created_at: number;
   readonly expires_at: number | null;
 }
 
 /** See `Books.sent`; newest first. Totals count confirmed batches only: the others moved nothing. */
 export async function sent(
-  { pool }: BooksContext,
+  context: BooksContext,
   userId: string,
   cursor: string | undefined,
   limit: number,
@@ -29,7 +28,7 @@ export async function sent(
   const before = cursor === undefined ? [null, null] : decodeCursor(cursor, 2);
   if (before === undefined) return { code: 'bad_cursor' };
   return transaction(
-    pool,
+    context.pool,
     async (connection) => {
       const { rows } = await connection.query<SentRow>(
         `SELECT id::text, confirmed_at, expired_at, mode, asset, count, claimed, opened, total, opened_amount,
@@ -47,17 +46,22 @@ export async function sent(
       return {
         code: 'page',
         totals,
-        ...pageOf(rows, limit, sentRecord, (row) => [row.created_at, row.id]),
+        ...pageOf(
+          rows,
+          limit,
+          (row) => sentRecord(context, row),
+          (row) => [row.created_at, row.id],
+        ),
       };
     },
     beginSnapshot,
   );
 }
 
-function sentRecord(row: SentRow): SentRecord {
+function sentRecord(context: BooksContext, row: SentRow): SentRecord {
   return {
     batchId: row.id,
-    status: statusOf(row),
+    status: statusOf(context, row),
     mode: row.mode,
     asset: row.asset,
     count: row.count,

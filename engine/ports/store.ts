@@ -52,6 +52,12 @@ export type LoadedBatch =
   /** The caller's own from now on. */
   | { readonly kind: 'active'; readonly state: BatchState };
 
+/** A batch past its end. */
+export interface Overdue {
+  readonly batchId: string;
+  readonly expiresAt: number;
+}
+
 /** Postgres, as the actor engine uses it. Rejections are passing faults, or an AssertionError where stored rows do not add up. */
 export interface Store {
   /** The random id that must also stand in the journal, and whether the journal was bound to it before. */
@@ -82,7 +88,12 @@ export interface Store {
 
   /** Asserts that versions and packets have no gap (invariant 6) and that packets and counters agree (1). */
   load(batchId: string): Promise<LoadedBatch>;
-  /** Active, unended batches of these shards whose `expiresAt` ≤ now, oldest first. */
-  overdue(shards: readonly number[], now: number, limit: number): Promise<readonly string[]>;
+  /** Active, unended batches of these shards whose `expiresAt` ≤ now, oldest first, those after `after`. */
+  overdue(
+    shards: readonly number[],
+    now: number,
+    limit: number,
+    after?: Overdue,
+  ): Promise<readonly Overdue[]>;
   close(): Promise<void>;
 }

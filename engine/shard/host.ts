@@ -13,6 +13,7 @@ import {
 } from '../limits.ts';
 import { reporter, type Reporter } from '../journal/reporter.ts';
 import { sleep, type Timer } from '../ports/clock.ts';
+import type { Overdue } from '../ports/store.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { Owner, type OwnerDeps } from './owner.ts';
 import { Roster } from './roster.ts';
@@ -228,14 +229,20 @@ export class Host {
     const { clock, store } = this.#deps;
     const shards = [...this.#roster.live].flatMap((owner) => [...owner.shards]);
     if (shards.length === 0 || this.#watch.full) return;
-    const overdue = await store.overdue(shards, clock.now(), sweepBatchesMax);
-    await Promise.all(
-      overdue.map(
-        (batchId) =>
-          new Promise<void>((resolve) => {
-            this.handle({ batchId, command: { kind: 'expire' }, reply: () => resolve() });
-          }),
-      ),
-    );
+    const now = clock.now();
+    let after: Overdue | undefined;
+    // Each is woken once a sweep: those that wait for being settled must not stand in the others' way.
+    while (!this.#closing && !this.#watch.full) {
+      const overdue = await store.overdue(shards, now, sweepBatchesMax, after);
+      await Promise.all(overdue.map(({ batchId }) => this.#expire(batchId)));
+      after = overdue.at(-1);
+      if (overdue.length < sweepBatchesMax) return;
+    }
+  }
+
+  #expire(batchId: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.handle({ batchId, command: { kind: 'expire' }, reply: () => resolve() });
+    });
   }
 }

@@ -1,4 +1,5 @@
 /** Statements on `batch`: lock and read, counters, quarantine mark, what is overdue. Guards invariant 6. */
+import type { Overdue } from '../ports/store.ts';
 import { isEnded } from '../core/applicable.ts';
 import { batchIdPattern } from '../limits.ts';
 import { booleans, integers } from './arrays.ts';
@@ -113,18 +114,21 @@ export function updateBatches(
   );
 }
 
-/** Active, unended batches of these shards past their `expires_at`, oldest first; served by `batch_overdue`. */
+/** See `Store.overdue`; served by `batch_overdue`. */
 export async function selectOverdue(
   connection: Connection,
   shards: readonly number[],
   now: number,
   limit: number,
-): Promise<string[]> {
-  const { rows } = await connection.query<{ id: string }>(
-    `SELECT id::text FROM batch
+  after?: Overdue,
+): Promise<Overdue[]> {
+  const { rows } = await connection.query<{ id: string; expires_at: number }>({
+    name: 'overdue',
+    text: `SELECT id::text, expires_at FROM batch
      WHERE expires_at <= $2 AND NOT ended AND NOT quarantined AND shard = ANY ($1::smallint[])
+       AND expires_at >= $4 AND (expires_at, batch.id) > ($4, $5::bigint)
      ORDER BY expires_at, batch.id LIMIT $3`,
-    [integers(shards), now, limit],
-  );
-  return rows.map(({ id }) => id);
+    values: [integers(shards), now, limit, after?.expiresAt ?? 0, after?.batchId ?? 0],
+  });
+  return rows.map(({ id, expires_at: expiresAt }) => ({ batchId: id, expiresAt }));
 }

@@ -7,7 +7,14 @@ import { isEnded } from '../core/applicable.ts';
 import { assert } from '../core/assert.ts';
 import { shardOf } from '../core/hash.ts';
 import type { BatchEvent, BatchParams } from '../core/types.ts';
-import type { Applied, LoadedBatch, LockedOwner, OwnerProgress, Store } from '../ports/store.ts';
+import type {
+  Applied,
+  LoadedBatch,
+  LockedOwner,
+  Overdue,
+  OwnerProgress,
+  Store,
+} from '../ports/store.ts';
 import { accountKey, applyToFake } from './fake-apply.ts';
 import { snapshotOf } from './fake-load.ts';
 import { FakeConnectionLost, FakeData, FakeTransaction, Locks } from './fake-tables.ts';
@@ -221,7 +228,12 @@ export class FakeStore implements Store {
     return snapshotOf(this.#data, batchId);
   }
 
-  async overdue(shards: readonly number[], now: number, limit: number): Promise<readonly string[]> {
+  async overdue(
+    shards: readonly number[],
+    now: number,
+    limit: number,
+    after?: Overdue,
+  ): Promise<readonly Overdue[]> {
     await this.#turn();
     const due = [...this.#data.batches.values()].filter(
       ({ params, standing }) =>
@@ -231,11 +243,13 @@ export class FakeStore implements Store {
         params.expiresAt <= now &&
         shards.includes(shardOf(params.id)),
     );
-    due.sort(
-      (one, other) =>
-        one.params.expiresAt - other.params.expiresAt || byId(one.params, other.params),
-    );
-    return due.slice(0, limit).map(({ params }) => params.id);
+    const inOrder = (one: Overdue, other: Overdue) =>
+      one.expiresAt - other.expiresAt || byId(one.batchId, other.batchId);
+    return due
+      .map(({ params }) => ({ batchId: params.id, expiresAt: params.expiresAt }))
+      .filter((one) => after === undefined || inOrder(one, after) > 0)
+      .sort(inOrder)
+      .slice(0, limit);
   }
 
   async close(): Promise<void> {
@@ -307,6 +321,7 @@ export class FakeStore implements Store {
   }
 }
 
-function byId(one: BatchParams, other: BatchParams): number {
-  return BigInt(one.id) < BigInt(other.id) ? -1 : 1;
+function byId(one: string, other: string): number {
+  const difference = BigInt(one) - BigInt(other);
+  return difference < 0n ? -1 : Number(difference > 0n);
 }

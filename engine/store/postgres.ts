@@ -77,7 +77,7 @@ export async function postgresStore(
     quarantinedBatches: (number) => selectQuarantined(shared, number),
     load: (batchId) =>
       transaction(pool, (connection) => loadBatch(connection, batchId), beginSnapshot),
-    overdue: (shards, now, limit) => selectOverdue(shared, shards, now, limit),
+    overdue: (...args) => selectOverdue(shared, ...args),
     close: () => pool.end(),
   };
 }

@@ -77,7 +77,7 @@ function bound(store: Store): Store {
     progress: (numbers) => store.progress(numbers),
     quarantinedBatches: (number) => store.quarantinedBatches(number),
     load: (id) => store.load(id),
-    overdue: (shards, now, limit) => store.overdue(shards, now, limit),
+    overdue: (...args) => store.overdue(...args),
     close: () => store.close(),
   };
 }

@@ -557,10 +557,14 @@ export function storeContract(name: string, make: MakeStore): void {
           claimed('4', 5, 1, 'ann', 1),
         ]);
         const all = Array.from({ length: 256 }, (_, i) => i);
-        expect(await store.overdue(all, createdAt + 999, 10)).toEqual(['6', '5', '1']);
-        expect(await store.overdue(all, createdAt + 999, 2)).toEqual(['6', '5']);
-        expect(await store.overdue(all, createdAt + 994, 10)).toEqual(['6']);
-        expect(await store.overdue([shardOf('5')], createdAt + 999, 10)).toEqual(['5']);
+        const overdue = async (...args: Parameters<Store['overdue']>) =>
+          (await store.overdue(...args)).map(({ batchId }) => batchId);
+        expect(await overdue(all, createdAt + 999, 10)).toEqual(['6', '5', '1']);
+        expect(await overdue(all, createdAt + 999, 2)).toEqual(['6', '5']);
+        const [, five] = await store.overdue(all, createdAt + 999, 2);
+        expect(await overdue(all, createdAt + 999, 2, five)).toEqual(['1']);
+        expect(await overdue(all, createdAt + 994, 10)).toEqual(['6']);
+        expect(await overdue([shardOf('5')], createdAt + 999, 10)).toEqual(['5']);
         expect(await store.overdue([], createdAt + 999, 10)).toEqual([]);
       });
     });

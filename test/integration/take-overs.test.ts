@@ -3,97 +3,41 @@
  * TAKE_OVERS sets how many.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../engine/adapters/clock.ts';
-import { systemRandom } from '../../engine/adapters/random.ts';
-import { postgresBooks } from '../../engine/books/postgres.ts';
-import type { Books } from '../../engine/books/types.ts';
-import { bindJournal, openJournal } from '../../engine/journal/open.ts';
-import { silentObserver } from '../../engine/ports/observer.ts';
-import { Host } from '../../engine/shard/host.ts';
 import type { Outcome } from '../../engine/shard/request.ts';
-import { postgresStore } from '../../engine/store/postgres.ts';
-import { startSettleWorker } from '../../workers/settle.ts';
-import { freshDatabase } from '../setup/database.ts';
-import { startRedis } from '../setup/redis.ts';
 import { allShards, claim } from '../shard/harness.ts';
+import {
+  activeBatch,
+  askHost,
+  fund,
+  hostWorld,
+  untilSettled,
+  type HostWorld,
+} from './host-support.ts';
 
-const endings: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).toReversed()) await end();
-});
-
-async function world(kind: 'embedded' | 'redis') {
-  const database = await freshDatabase();
-  endings.push(() => database.drop());
-  const redis = kind === 'redis' ? await startRedis() : undefined;
-  if (redis !== undefined) endings.push(() => redis.remove());
-  const alarms: string[] = [];
-  const observer = { ...silentObserver, alarm: (what: string) => alarms.push(what) };
-  const store = await postgresStore({ url: database.url, observer });
-  const journal = await openJournal({
-    databaseUrl: database.url,
-    redis: redis && { url: redis.url, trustReplicas: false, trustUnreadableSettings: false },
-    observer,
-    clock: systemClock,
-  });
-  const books = await postgresBooks({ url: database.url });
-  await bindJournal(store, journal);
-  const deps = { store, journal, observer, clock: systemClock };
-  const consumer = await startSettleWorker(deps);
-  endings.push(
-    () => store.close(),
-    () => books.close(),
-    () => journal.close(),
-    () => consumer.close(),
-  );
-  return { alarms, books, hostDeps: { ...deps, random: systemRandom(), journalWatermark: 0.8 } };
-}
+let world: HostWorld | undefined;
+afterEach(() => world?.close());
 
 const batches = 64;
-
-async function fundedBatch(books: Books, index: number): Promise<string> {
-  const created = await books.once('s', 'test', undefined, async (tx) => {
-    await books.deposit(tx, { userId: 's', asset: 'CNY', amount: 100_000, reference: `r${index}` });
-    const batch = await books.createBatch(tx, {
-      senderId: 's',
-      mode: 'lucky',
-      count: 20_000,
-      total: 100_000,
-      each: undefined,
-      asset: 'CNY',
-      greeting: '',
-      expiresInSeconds: 3_600,
-      oncePerReceiver: true,
-      linkKey: 'the-key-of-the-link-0001',
-    });
-    return { status: 201, body: batch, keep: true };
-  });
-  if (created.code !== 'answered') throw new Error('not created');
-  const { id } = created.body as { id: string };
-  await books.addAudience(id, 's', 'qr', [], true);
-  await books.confirm(id, 's');
-  return id;
-}
 
 describe.each([
   ['redis', Number(process.env['TAKE_OVERS'] ?? 1_000)],
   ['embedded', Number(process.env['TAKE_OVERS'] ?? 200)],
 ] as const)('%s journal', (kind, takeOvers) => {
   it(`${takeOvers} take-overs under load contradict nothing`, { timeout: 600_000 }, async () => {
-    const { alarms, books, hostDeps } = await world(kind);
+    world = await hostWorld(kind);
+    const { alarms, books } = world;
+    await fund(books, 's', batches * 100_000);
     // Many batches, so that what each take-over has to load stays small.
-    const ids = await Promise.all(Array.from({ length: batches }, (_, i) => fundedBatch(books, i)));
+    const ids = await Promise.all(Array.from({ length: batches }, () => activeBatch(books)));
 
-    let current = new Host(hostDeps);
-    await current.start(allShards);
+    let current = await world.startHost();
     let done = false;
     const amounts = new Map<string, number>();
     const codes = new Map<string, number>();
-    const ask = (name: string) =>
-      new Promise<Outcome>((resolve) => {
-        const [batchId = '', receiverId = ''] = name.split(' ');
-        current.handle({ batchId, command: claim(receiverId, true), reply: resolve });
-      });
+    const ask = (name: string): Promise<Outcome> => {
+      const [batchId = '', receiverId = ''] = name.split(' ');
+      return askHost(current, batchId, claim(receiverId, true));
+    };
     const one = async (client: number) => {
       for (let i = 0; !done; i += 1) {
         // Old receivers come again and again between the new ones.
@@ -111,7 +55,7 @@ describe.each([
     };
     const clients = Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
     for (let i = 0; i < takeOvers; i += 1) {
-      const next = new Host(hostDeps);
+      const next = world.newHost();
       // The old one is not told: it finds out by its next read of ownership.
       await next.start(allShards);
       const old = current;
@@ -125,12 +69,7 @@ describe.each([
     await clients;
 
     const sums = [...amounts.values()].reduce((sum, amount) => sum + amount, 0);
-    let pending = true;
-    while (pending) {
-      const { status } = { status: current.status() };
-      pending = status.unsettledEvents > 0;
-      if (pending) await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await untilSettled(current);
     let opened = 0;
     let openedAmount = 0;
     for (const id of ids) {

@@ -163,7 +163,7 @@ export function machineStore(
     progress: call((numbers) => inner.progress(numbers)),
     quarantinedBatches: call((number) => inner.quarantinedBatches(number)),
     load: call((batchId) => inner.load(batchId)),
-    overdue: call((shards, now, limit) => inner.overdue(shards, now, limit)),
+    overdue: call((...args) => inner.overdue(...args)),
     close: call(() => inner.close()),
   };
 }
