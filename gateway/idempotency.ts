@@ -35,6 +35,17 @@ export interface Refusal {
   readonly extras?: ProblemExtras;
 }
 
+/** A 400 that names one field, where only the creation can tell. */
+export const invalidRefusal = (field: string, message: string): Refusal => ({
+  code: 'invalid_request',
+  extras: { errors: [{ field, message }] },
+});
+
+/** What came of a creation; `headers` go with the answer of this time, a replay has none. */
+export type Made =
+  | { readonly body: object; readonly headers?: Readonly<Record<string, string>> | undefined }
+  | { readonly refusal: Refusal };
+
 /**
  * Creates something once: `create` runs in one transaction, its body is kept under the caller's key
  * and given again with `Idempotency-Replayed: true`. A refusal leaves nothing behind.
@@ -48,14 +59,18 @@ export async function createOnce(
     readonly scope: string;
     readonly tag: IdempotencyTag | undefined;
   },
-  create: (tx: Tx) => Promise<{ readonly body: object } | { readonly refusal: Refusal }>,
+  create: (tx: Tx) => Promise<Made>,
 ): Promise<Answer> {
   let refusal: Refusal | undefined;
+  let headers: Readonly<Record<string, string>> | undefined;
   const work = async (tx: Tx): Promise<StoredAnswer> => {
     // Books may run this again after a conflict: only the last run counts.
     refusal = undefined;
     const made = await create(tx);
-    if ('body' in made) return { status: 201, body: made.body, keep: true };
+    if ('body' in made) {
+      ({ headers } = made);
+      return { status: 201, body: made.body, keep: true };
+    }
     refusal = made.refusal;
     return { status: 422, body: null, keep: false };
   };
@@ -72,7 +87,7 @@ export async function createOnce(
         request.requestId,
         result.status,
         text,
-        result.replayed ? replayedHeader : undefined,
+        result.replayed ? replayedHeader : headers,
       );
     }
   }

@@ -15,16 +15,26 @@ export const contactStateOf: readonly (ContactState | undefined)[] = [
   'blocked',
 ];
 
+/** How two users stand to each other, locked: nobody else changes it until the transaction ends. */
 interface Pair {
+  readonly connection: Connection;
+  readonly userId: string;
+  readonly otherId: string;
   readonly mine: ContactState | undefined;
   readonly theirs: ContactState | undefined;
+  readonly at: number;
 }
 
 /**
- * Both directions, locked until the transaction ends: rows that do not exist yet cannot be locked, and two requests
- * that cross must see each other. A transaction takes one pair only, so these locks cannot deadlock.
+ * Locks both directions: rows that do not exist yet cannot be locked, and two requests that cross must see each other.
+ * A transaction takes one pair only, so these locks cannot deadlock.
  */
-async function lockPair(connection: Connection, userId: string, otherId: string): Promise<Pair> {
+async function lockPair(
+  connection: Connection,
+  { now }: SocialContext,
+  userId: string,
+  otherId: string,
+): Promise<Pair> {
   const ordered = userId < otherId ? [userId, otherId] : [otherId, userId];
   await connection.query({
     name: 'contact-lock',
@@ -38,57 +48,72 @@ async function lockPair(connection: Connection, userId: string, otherId: string)
     values: [userId, otherId],
   });
   const of = (id: string) => contactStateOf[rows.find((row) => row.user_id === id)?.state ?? 0];
-  return { mine: of(userId), theirs: of(otherId) };
+  return { connection, userId, otherId, mine: of(userId), theirs: of(otherId), at: now() };
 }
 
-async function put(
-  connection: Connection,
-  userId: string,
-  otherId: string,
-  state: ContactState,
-  at: number,
+/** Both directions as they stand afterwards, the user's own first; undefined: no row. */
+type After = readonly [ContactState | undefined, ContactState | undefined];
+
+/** Writes what differs; a direction that stays keeps its time. */
+async function put(pair: Pair, [mine, theirs]: After): Promise<void> {
+  const { userId, otherId } = pair;
+  if (mine !== pair.mine) await putOne(pair, [userId, otherId], mine);
+  if (theirs !== pair.theirs) await putOne(pair, [otherId, userId], theirs);
+}
+
+async function putOne(
+  { connection, at }: Pair,
+  direction: readonly [string, string],
+  state: ContactState | undefined,
 ): Promise<void> {
-  await connection.query({
-    name: 'contact-put',
-    text: `INSERT INTO contact (user_id, other, state, since) VALUES ($1, $2, $3, $4)
-      ON CONFLICT (user_id, other) DO UPDATE SET state = excluded.state, since = excluded.since`,
-    values: [userId, otherId, contactCode[state], at],
-  });
+  await connection.query(
+    state === undefined
+      ? {
+          name: 'contact-forget',
+          text: 'DELETE FROM contact WHERE (user_id, other) = ($1, $2)',
+          values: [...direction],
+        }
+      : {
+          name: 'contact-put',
+          text: `INSERT INTO contact (user_id, other, state, since) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (user_id, other) DO UPDATE SET state = excluded.state, since = excluded.since`,
+          values: [...direction, contactCode[state], at],
+        },
+  );
 }
 
 const stands = (userId: string, state: Standing['state']) =>
   ({ code: 'stands', standing: { userId, state } }) as const;
 
-async function befriend(
-  connection: Connection,
-  userId: string,
-  otherId: string,
-  at: number,
-): Promise<void> {
-  await put(connection, userId, otherId, 'accepted', at);
-  await put(connection, otherId, userId, 'accepted', at);
-}
+/** What becomes of a direction whose other side goes away: a block stays. */
+const unlessBlock = (state: ContactState | undefined): ContactState | undefined =>
+  state === 'blocked' ? state : undefined;
 
 /** See `Social.requestContact`. */
 export async function requestContact(
-  { now }: SocialContext,
+  context: SocialContext,
   tx: Tx,
   userId: string,
   otherId: string,
 ): Promise<RequestContactResult> {
-  const connection = connectionOf(tx);
-  const { mine, theirs } = await lockPair(connection, userId, otherId);
-  if (mine === 'blocked') return { code: 'contact_blocked' };
-  if (theirs === 'blocked') return { code: 'contact_refused' };
-  if (mine === 'accepted' || mine === 'requested') return stands(otherId, mine);
-  if (mine === 'asked') {
-    await befriend(connection, userId, otherId, now());
-    return stands(otherId, 'accepted');
+  const pair = await lockPair(connectionOf(tx), context, userId, otherId);
+  const { mine, theirs } = pair;
+  if (theirs === 'blocked' && mine !== 'blocked') return { code: 'contact_refused' };
+  switch (mine) {
+    case 'blocked':
+      return { code: 'contact_blocked' };
+    case 'accepted':
+    case 'requested':
+      return stands(otherId, mine);
+    case 'asked':
+      await put(pair, ['accepted', 'accepted']);
+      return stands(otherId, 'accepted');
+    case undefined:
+      await put(pair, ['requested', 'asked']);
+      return stands(otherId, 'requested');
+    default:
+      return mine satisfies never;
   }
-  const at = now();
-  await put(connection, userId, otherId, 'requested', at);
-  await put(connection, otherId, userId, 'asked', at);
-  return stands(otherId, 'requested');
 }
 
 /** See `Social.acceptContact`. */
@@ -98,65 +123,32 @@ export function acceptContact(
   otherId: string,
 ): Promise<AcceptContactResult> {
   return write(context, async (connection) => {
-    const { mine } = await lockPair(connection, userId, otherId);
-    if (mine === 'asked') await befriend(connection, userId, otherId, context.now());
-    else if (mine !== 'accepted') return { code: 'contact_not_found' };
+    const pair = await lockPair(connection, context, userId, otherId);
+    if (pair.mine !== 'asked' && pair.mine !== 'accepted') return { code: 'contact_not_found' };
+    await put(pair, ['accepted', 'accepted']);
     return stands(otherId, 'accepted');
   });
 }
 
-/** Deletes one direction, unless it is a block. */
-async function forget(connection: Connection, userId: string, otherId: string): Promise<void> {
-  await connection.query({
-    name: 'contact-forget',
-    text: `DELETE FROM contact WHERE (user_id, other) = ($1, $2) AND state <> ${contactCode.blocked}`,
-    values: [userId, otherId],
-  });
+/** A change that the user makes alone; gives how the user stands to the other one afterwards. */
+function change(decide: (pair: Pair) => After) {
+  return (context: SocialContext, userId: string, otherId: string): Promise<Standing> =>
+    write(context, async (connection) => {
+      const pair = await lockPair(connection, context, userId, otherId);
+      const after = decide(pair);
+      await put(pair, after);
+      return { userId: otherId, state: after[0] ?? 'none' };
+    });
 }
 
 /** See `Social.removeContact`. */
-export function removeContact(
-  context: SocialContext,
-  userId: string,
-  otherId: string,
-): Promise<Standing> {
-  return write(context, async (connection) => {
-    const { mine } = await lockPair(connection, userId, otherId);
-    await forget(connection, userId, otherId);
-    await forget(connection, otherId, userId);
-    return { userId: otherId, state: mine === 'blocked' ? 'blocked' : 'none' };
-  });
-}
+export const removeContact = change(({ mine, theirs }) => [unlessBlock(mine), unlessBlock(theirs)]);
 
 /** See `Social.blockContact`. */
-export function blockContact(
-  context: SocialContext,
-  userId: string,
-  otherId: string,
-): Promise<Standing> {
-  return write(context, async (connection) => {
-    const { mine } = await lockPair(connection, userId, otherId);
-    if (mine !== 'blocked') {
-      await forget(connection, otherId, userId);
-      await put(connection, userId, otherId, 'blocked', context.now());
-    }
-    return { userId: otherId, state: 'blocked' };
-  });
-}
+export const blockContact = change(({ theirs }) => ['blocked', unlessBlock(theirs)]);
 
 /** See `Social.unblockContact`. */
-export function unblockContact(
-  context: SocialContext,
-  userId: string,
-  otherId: string,
-): Promise<Standing> {
-  return write(context, async (connection) => {
-    const { mine } = await lockPair(connection, userId, otherId);
-    if (mine !== 'blocked') return { userId: otherId, state: mine ?? 'none' };
-    await connection.query('DELETE FROM contact WHERE (user_id, other) = ($1, $2)', [
-      userId,
-      otherId,
-    ]);
-    return { userId: otherId, state: 'none' };
-  });
-}
+export const unblockContact = change(({ mine, theirs }) => [
+  mine === 'blocked' ? undefined : mine,
+  theirs,
+]);

@@ -1,10 +1,11 @@
 /** Contacts: asked for, accepted, ended, blocked. (E7, E10) */
 import type { Contact, Standing } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
-import { createOnce, tagOf } from '../idempotency.ts';
-import { invalidField, problem } from '../problems.ts';
+import { invalidRefusal } from '../idempotency.ts';
+import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as fields from '../schemas/fields.ts';
 import * as answers from '../schemas/social-answers.ts';
@@ -43,32 +44,20 @@ function list({ social }: AppDeps): Route {
 }
 
 function request({ social }: AppDeps): Route {
-  const scope = 'POST /v1/contacts';
-  return route({
-    method: 'POST',
+  return creation(social, {
     path: '/v1/contacts',
     tag,
     summary: 'Ask a user to be a contact; two requests that cross make contacts',
-    auth: 'user',
-    idempotent: true,
     body: contactBody,
-    answers: { 201: { description: 'As the two stand now.', schema: answers.standing } },
-    problems: [
-      'contact_blocked',
-      'contact_refused',
-      'idempotency_key_reused',
-      'idempotency_in_progress',
-      'unknown',
-    ],
-    handle({ caller, requestId, body, idempotencyKey }) {
-      const { userId } = caller;
-      if (body.userId === userId) return invalidField(requestId, 'userId', 'is the caller');
-      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-      return createOnce(social, once, async (tx) => {
-        const result = await social.requestContact(tx, userId, body.userId);
-        if (result.code !== 'stands') return { refusal: { code: result.code } };
-        return { body: standing(result.standing) };
-      });
+    answer: { description: 'As the two stand now.', schema: answers.standing },
+    problems: ['contact_blocked', 'contact_refused'],
+    async create(tx, { caller, body }) {
+      if (body.userId === caller.userId) {
+        return { refusal: invalidRefusal('userId', 'is the caller') };
+      }
+      const result = await social.requestContact(tx, caller.userId, body.userId);
+      if (result.code !== 'stands') return { refusal: { code: result.code } };
+      return { body: standing(result.standing) };
     },
   });
 }

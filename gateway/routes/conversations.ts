@@ -1,15 +1,15 @@
 /** Messages and the conversations they stand in. (E7, E10) */
 import type { BatchLink, Conversation, Message } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
-import { createOnce, tagOf } from '../idempotency.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { conversationId } from '../schemas/social-fields.ts';
 import { messageBody, readBody } from '../schemas/social-requests.ts';
-import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+import { listRoute, pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
 
 const tag = 'Messages';
 const params = { id: conversationId };
@@ -46,53 +46,29 @@ const shown = ({ id, kind, name, withUserId, unread, ...rest }: Conversation): o
 });
 
 function post({ social }: AppDeps): Route {
-  const scope = 'POST /v1/messages';
-  return route({
-    method: 'POST',
+  return creation(social, {
     path: '/v1/messages',
     tag,
     summary: 'Write to a contact or a group; who writes has read what stands above',
-    auth: 'user',
-    idempotent: true,
     body: messageBody,
-    answers: { 201: { description: 'The message.', schema: answers.message } },
-    problems: [
-      'not_a_contact',
-      'group_not_found',
-      'message_not_found',
-      'idempotency_key_reused',
-      'idempotency_in_progress',
-      'unknown',
-    ],
-    handle({ caller, requestId, body, idempotencyKey }) {
-      const { userId } = caller;
-      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-      return createOnce(social, once, async (tx) => {
-        const result = await social.postMessage(tx, { senderId: userId, ...body });
-        if (result.code !== 'posted') return { refusal: { code: result.code } };
-        return { body: shownMessage(result.message) };
-      });
+    answer: { description: 'The message.', schema: answers.message },
+    problems: ['not_a_contact', 'group_not_found', 'message_not_found'],
+    async create(tx, { caller, body }) {
+      const result = await social.postMessage(tx, { senderId: caller.userId, ...body });
+      if (result.code !== 'posted') return { refusal: { code: result.code } };
+      return { body: shownMessage(result.message) };
     },
   });
 }
 
 function read({ social }: AppDeps): Route[] {
-  const list = route({
-    method: 'GET',
+  const list = listRoute({
     path: '/v1/conversations',
     tag,
     summary: "The caller's conversations, the one with the newest message first",
-    auth: 'user',
-    query: pageQuery,
-    answers: { 200: { description: 'One page.', schema: answers.conversations } },
-    problems: ['unknown'],
-    async handle({ caller, requestId, query }) {
-      return pagedAnswer(
-        requestId,
-        await social.conversations(caller.userId, pageAt(query)),
-        shown,
-      );
-    },
+    schema: answers.conversations,
+    read: (userId, at) => social.conversations(userId, at),
+    show: shown,
   });
 
   const history = route({

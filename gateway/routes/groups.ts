@@ -2,15 +2,16 @@
 import { groupMembersMax } from '../../engine/limits.ts';
 import type { Group, Member, NotContacts } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { assertNever, isoTime } from '../http.ts';
-import { createOnce, tagOf, type Refusal } from '../idempotency.ts';
+import type { Refusal } from '../idempotency.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { conversationId } from '../schemas/social-fields.ts';
 import { groupBody, membersBody } from '../schemas/social-requests.ts';
-import { badCursor, pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+import { badCursor, listRoute, pageAt, pageQuery } from './social-pages.ts';
 
 const tag = 'Groups';
 const params = { id: conversationId };
@@ -36,56 +37,37 @@ export function strangersRefusal({ userIds }: NotContacts, field: string): Refus
 }
 
 function create({ social }: AppDeps): Route {
-  const scope = 'POST /v1/groups';
-  return route({
-    method: 'POST',
+  return creation(social, {
     path: '/v1/groups',
     tag,
     summary: `Make a group of contacts, at most ${groupMembersMax} with the caller, who owns it`,
-    auth: 'user',
-    idempotent: true,
     body: groupBody,
-    answers: { 201: { description: 'The group.', schema: answers.group } },
-    problems: [
-      'not_contacts',
-      'group_full',
-      'idempotency_key_reused',
-      'idempotency_in_progress',
-      'unknown',
-    ],
-    handle({ caller, requestId, body, idempotencyKey }) {
-      const { userId } = caller;
-      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-      return createOnce(social, once, async (tx) => {
-        const result = await social.createGroup(tx, { ownerId: userId, ...body });
-        switch (result.code) {
-          case 'created':
-            return { body: shown(result.group) };
-          case 'not_contacts':
-            return { refusal: strangersRefusal(result, 'members') };
-          case 'group_full':
-            return { refusal: { code: result.code } };
-          default:
-            return assertNever(result);
-        }
-      });
+    answer: { description: 'The group.', schema: answers.group },
+    problems: ['not_contacts', 'group_full'],
+    async create(tx, { caller, body }) {
+      const result = await social.createGroup(tx, { ownerId: caller.userId, ...body });
+      switch (result.code) {
+        case 'created':
+          return { body: shown(result.group) };
+        case 'not_contacts':
+          return { refusal: strangersRefusal(result, 'members') };
+        case 'group_full':
+          return { refusal: { code: result.code } };
+        default:
+          return assertNever(result);
+      }
     },
   });
 }
 
 function read({ social }: AppDeps): Route[] {
-  const list = route({
-    method: 'GET',
+  const list = listRoute({
     path: '/v1/groups',
     tag,
     summary: 'Groups the caller is in, newest first',
-    auth: 'user',
-    query: pageQuery,
-    answers: { 200: { description: 'One page.', schema: answers.groups } },
-    problems: ['unknown'],
-    async handle({ caller, requestId, query }) {
-      return pagedAnswer(requestId, await social.groups(caller.userId, pageAt(query)), shown);
-    },
+    schema: answers.groups,
+    read: (userId, at) => social.groups(userId, at),
+    show: shown,
   });
 
   const one = route({
@@ -114,42 +96,28 @@ function read({ social }: AppDeps): Route[] {
 }
 
 function add({ social }: AppDeps): Route {
-  return route({
-    method: 'POST',
+  return creation(social, {
     path: '/v1/groups/:id/members',
     tag,
     summary: "Bring the caller's contacts in: all or none (members)",
-    auth: 'user',
-    idempotent: true,
     params,
     pathRefusal,
     body: membersBody,
-    answers: { 201: { description: 'All are in.', schema: answers.memberCount } },
-    problems: [
-      'not_contacts',
-      'group_full',
-      'idempotency_key_reused',
-      'idempotency_in_progress',
-      'unknown',
-    ],
-    handle({ caller, requestId, path, body, idempotencyKey }) {
-      const { userId } = caller;
-      const scope = `POST /v1/groups/${path.id}/members`;
-      const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-      return createOnce(social, once, async (tx) => {
-        const result = await social.addMembers(tx, path.id, userId, body.members);
-        switch (result.code) {
-          case 'added':
-            return { body: { id: path.id, memberCount: result.memberCount } };
-          case 'not_contacts':
-            return { refusal: strangersRefusal(result, 'members') };
-          case 'group_not_found':
-          case 'group_full':
-            return { refusal: { code: result.code } };
-          default:
-            return assertNever(result);
-        }
-      });
+    answer: { description: 'All are in.', schema: answers.memberCount },
+    problems: ['not_contacts', 'group_full'],
+    async create(tx, { caller, path, body }) {
+      const result = await social.addMembers(tx, path.id, caller.userId, body.members);
+      switch (result.code) {
+        case 'added':
+          return { body: { id: path.id, memberCount: result.memberCount } };
+        case 'not_contacts':
+          return { refusal: strangersRefusal(result, 'members') };
+        case 'group_not_found':
+        case 'group_full':
+          return { refusal: { code: result.code } };
+        default:
+          return assertNever(result);
+      }
     },
   });
 }

@@ -1,8 +1,8 @@
 /** Operator: deposits and the audit; the token needs the scope `operator`. (E16) */
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { page } from '../answer.ts';
 import { assertNever } from '../http.ts';
-import { createOnce, tagOf } from '../idempotency.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import { depositBody } from '../schemas/requests.ts';
@@ -10,42 +10,25 @@ import { depositBody } from '../schemas/requests.ts';
 const tag = 'Operator';
 
 export function operatorRoutes({ books, pendingEvents }: AppDeps): Route[] {
-  const scope = 'POST /v1/operator/deposits';
-  const deposit = route({
-    method: 'POST',
+  const deposit = creation(books, {
     path: '/v1/operator/deposits',
     tag,
     summary: 'Credit a user; one reference credits once',
     auth: 'operator',
-    idempotent: true,
     body: depositBody,
-    answers: { 201: { description: 'Credited, now or before.', schema: answers.deposited } },
-    problems: [
-      'reference_reused',
-      'balance_overflow',
-      'idempotency_key_reused',
-      'idempotency_in_progress',
-      'unknown',
-    ],
-    handle({ caller, requestId, body, idempotencyKey }) {
-      const request = {
-        userId: caller.userId,
-        requestId,
-        scope,
-        tag: tagOf(idempotencyKey, body),
-      };
-      return createOnce(books, request, async (tx) => {
-        const result = await books.deposit(tx, body);
-        switch (result.code) {
-          case 'deposited':
-            return { body: { account: result.account, balance: result.balance } };
-          case 'reference_reused':
-          case 'balance_overflow':
-            return { refusal: { code: result.code } };
-          default:
-            return assertNever(result);
-        }
-      });
+    answer: { description: 'Credited, now or before.', schema: answers.deposited },
+    problems: ['reference_reused', 'balance_overflow'],
+    async create(tx, { body }) {
+      const result = await books.deposit(tx, body);
+      switch (result.code) {
+        case 'deposited':
+          return { body: { account: result.account, balance: result.balance } };
+        case 'reference_reused':
+        case 'balance_overflow':
+          return { refusal: { code: result.code } };
+        default:
+          return assertNever(result);
+      }
     },
   });
 

@@ -1,15 +1,15 @@
 /** Feed and microblog: two places with the same two routes. (E7, E10) */
 import type { Place, Post, Visibility } from '../../engine/social/types.ts';
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
-import { createOnce, tagOf } from '../idempotency.ts';
-import { route, type Route } from '../route.ts';
+import type { Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { feedBody, microblogBody } from '../schemas/social-requests.ts';
 import type { BodySpec } from '../validate.ts';
 import { linkFields } from './conversations.ts';
 import { strangersRefusal } from './groups.ts';
-import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+import { listRoute } from './social-pages.ts';
 
 const tag = 'Posts';
 
@@ -34,47 +34,27 @@ function placeRoutes(
   summaries: { readonly publish: string; readonly read: string },
 ): Route[] {
   const path = `/v1/${place}`;
-  const publish = route({
-    method: 'POST',
+  const publish = creation(social, {
     path,
     tag,
     summary: summaries.publish,
-    auth: 'user',
-    idempotent: true,
     body,
-    answers: { 201: { description: 'The post.', schema: answers.post } },
-    problems: ['not_contacts', 'idempotency_key_reused', 'idempotency_in_progress', 'unknown'],
-    handle({ caller, requestId, body: given, idempotencyKey }) {
-      const { userId } = caller;
-      const once = {
-        userId,
-        requestId,
-        scope: `POST ${path}`,
-        tag: tagOf(idempotencyKey, given),
-      };
-      return createOnce(social, once, async (tx) => {
-        const result = await social.publish(tx, { place, authorId: userId, ...given });
-        if (result.code !== 'published') {
-          return { refusal: strangersRefusal(result, 'visibleTo') };
-        }
-        return { body: shownPost(result.post) };
-      });
+    answer: { description: 'The post.', schema: answers.post },
+    problems: ['not_contacts'],
+    async create(tx, { caller, body: given }) {
+      const result = await social.publish(tx, { place, authorId: caller.userId, ...given });
+      if (result.code !== 'published') return { refusal: strangersRefusal(result, 'visibleTo') };
+      return { body: shownPost(result.post) };
     },
   });
 
-  const read = route({
-    method: 'GET',
+  const read = listRoute({
     path,
     tag,
     summary: summaries.read,
-    auth: 'user',
-    query: pageQuery,
-    answers: { 200: { description: 'One page.', schema: answers.posts } },
-    problems: ['unknown'],
-    async handle({ caller, requestId, query }) {
-      const result = await social.timeline(place, caller.userId, pageAt(query));
-      return pagedAnswer(requestId, result, shownPost);
-    },
+    schema: answers.posts,
+    read: (userId, at) => social.timeline(place, userId, at),
+    show: shownPost,
   });
   return [publish, read];
 }

@@ -1,8 +1,10 @@
 /** What the base server's lists have in common. */
+import type { z } from 'zod';
 import type { PageAt, Paged } from '../../engine/social/port.ts';
 import { pageSizeDefault } from '../../engine/limits.ts';
 import { page, type Answer } from '../answer.ts';
 import { invalidField } from '../problems.ts';
+import { route, type Route } from '../route.ts';
 import * as fields from '../schemas/fields.ts';
 
 export const pageQuery = { cursor: fields.cursor, limit: fields.pageLimit };
@@ -22,4 +24,30 @@ export function pagedAnswer<T>(
 ): Answer {
   if (result.code === 'bad_cursor') return badCursor(requestId);
   return page(requestId, { items: result.items.map((item) => show(item)), next: result.next });
+}
+
+/** The entry of a list of the caller's own. */
+export function listRoute<T>(spec: {
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly schema: z.ZodType;
+  read(userId: string, at: PageAt): Promise<Paged<T>>;
+  show(item: T): object;
+}): Route {
+  const { path, tag, summary, schema } = spec;
+  return route({
+    method: 'GET',
+    path,
+    tag,
+    summary,
+    auth: 'user',
+    query: pageQuery,
+    answers: { 200: { description: 'One page.', schema } },
+    problems: ['unknown'],
+    async handle({ caller, requestId, query }) {
+      const result = await spec.read(caller.userId, pageAt(query));
+      return pagedAnswer(requestId, result, (item) => spec.show(item));
+    },
+  });
 }

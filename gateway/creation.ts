@@ -1,0 +1,63 @@
+/** Entries that create something: `POST`, once under the caller's `Idempotency-Key`, in one transaction. */
+import type { Books, Tx } from '../engine/books/types.ts';
+import { createOnce, tagOf, type Made } from './idempotency.ts';
+import type { ProblemCode } from './problems.ts';
+import { route, type AnswerSpec, type Call, type Route } from './route.ts';
+import type { BodySpec, Parameters } from './validate.ts';
+
+interface Creation<P extends Parameters, B> {
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  /** `user` unless said otherwise. */
+  readonly auth?: 'operator';
+  readonly params?: P;
+  readonly pathRefusal?: ProblemCode;
+  readonly body: BodySpec<B>;
+  /** Of the 201. */
+  readonly answer: AnswerSpec;
+  /** Codes of its own, beside those that every creation has. */
+  readonly problems: readonly ProblemCode[];
+  /** Not asked for a replay. May run again after a conflict, so it has no other effect than its SQL. */
+  create(tx: Tx, call: Call<P, {}, B>): Promise<Made>;
+}
+
+/** The path as it was asked for: the same key under another id is another request. */
+function concrete(pattern: string, values: Readonly<Record<string, string>>): string {
+  return pattern.replaceAll(/:(\w+)/g, (_all, name: string) => values[name] ?? '');
+}
+
+/** @param port whose transaction it is: that of the money, or that of the base server */
+export function creation<P extends Parameters = {}, B = undefined>(
+  port: Pick<Books, 'once'>,
+  spec: Creation<P, B>,
+): Route {
+  const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer } = spec;
+  return route<P, {}, B>({
+    method: 'POST',
+    path,
+    tag,
+    summary,
+    auth,
+    idempotent: true,
+    ...(params !== undefined && { params }),
+    ...(pathRefusal !== undefined && { pathRefusal }),
+    body,
+    answers: { 201: answer },
+    problems: [
+      ...spec.problems,
+      'idempotency_key_reused',
+      'idempotency_in_progress',
+      'unknown',
+    ] as const,
+    handle(call) {
+      const request = {
+        userId: call.caller.userId,
+        requestId: call.requestId,
+        scope: `POST ${concrete(path, call.path)}`,
+        tag: tagOf(call.idempotencyKey, call.body),
+      };
+      return createOnce(port, request, (tx) => spec.create(tx, call));
+    },
+  });
+}
