@@ -1,0 +1,68 @@
+/** A third-party trade platform as the messaging server sees it: where members' trades come from. (T5, T8–T10) */
+
+export interface TradeAccount {
+  readonly account: string;
+  /** Undefined where the account alone identifies the member (paths A and C). */
+  readonly secret: string | undefined;
+}
+
+/** As the platform tells it, checked for shape and size only; whether it may be shown is decided by `engine/trade`. */
+export interface PlatformTrade {
+  /** Unique on its platform; the same trade by poll and by webhook has the same id. */
+  readonly id: string;
+  /** The platform's account that made it. */
+  readonly account: string;
+  readonly title: string;
+  readonly categories: readonly string[];
+  /** Minor units. */
+  readonly price: number;
+  readonly currency: string;
+  readonly url: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export type LoginResult =
+  | { readonly code: 'logged_in'; readonly session: string; readonly expiresAt: number | undefined }
+  | { readonly code: 'wrong_secret' }
+  | { readonly code: 'unavailable'; readonly reason: string; readonly retryAfterMs?: number };
+
+export type TradesResult =
+  | {
+      readonly code: 'page';
+      readonly trades: readonly PlatformTrade[];
+      /** Trades that are no trades, with what is wrong about them; they never stop the others. */
+      readonly malformed: readonly { readonly id: string | undefined; readonly reason: string }[];
+      /** Where the next poll goes on; opaque. */
+      readonly cursor: string;
+      /** There are more right now. */
+      readonly more: boolean;
+    }
+  | { readonly code: 'login_expired' }
+  | { readonly code: 'wrong_secret' }
+  | { readonly code: 'unavailable'; readonly reason: string; readonly retryAfterMs?: number };
+
+export type WebhookResult =
+  | {
+      readonly code: 'trades';
+      readonly deliveryId: string;
+      readonly trades: readonly PlatformTrade[];
+      readonly malformed: readonly { readonly id: string | undefined; readonly reason: string }[];
+    }
+  | { readonly code: 'bad_signature' | 'too_old' | 'malformed' };
+
+export interface TradePlatform {
+  readonly name: string;
+  /** Path B. Never rejects. */
+  login(account: TradeAccount): Promise<LoginResult>;
+  /** Path B: trades after `cursor` (undefined: from now on), oldest first. Never rejects. */
+  trades(account: TradeAccount, session: string, cursor: string | undefined): Promise<TradesResult>;
+  /** Path A: tells the platform whose trades to push, or to stop. @returns false: nobody knows, try again */
+  register(account: string, userId: string, active: boolean): Promise<boolean>;
+  /** Path A: checks and reads a push; over the raw body, timing-safe, at most 300 s old. */
+  webhook(
+    headers: Readonly<Record<string, string | undefined>>,
+    rawBody: Uint8Array,
+    now: number,
+  ): WebhookResult;
+}
