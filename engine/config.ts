@@ -1,7 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { EnvironmentReader } from './environment.ts';
-import { unsettledBytesMax } from './limits.ts';
+import { quotaMax, unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
 
 export { ConfigError } from './environment.ts';
@@ -52,6 +52,12 @@ export type Config = {
   readonly confirmWithinSeconds: number;
   /** SHARE_THRESHOLD: largest mean of one packet in minor units; 0 is off. */
   readonly shareThreshold: number;
+  /** BATCHES_PER_HOUR, CLAIMS_PER_MINUTE, MESSAGES_PER_MINUTE of one user; not given or 0: no limit. */
+  readonly rateLimits: {
+    readonly batchesPerHour: number | undefined;
+    readonly claimsPerMinute: number | undefined;
+    readonly messagesPerMinute: number | undefined;
+  };
   /** JOURNAL_MEMORY_WATERMARK: share of the journal store's memory above which claims get 503. */
   readonly journalMemoryWatermark: number;
   /** UNSETTLED_MEGABYTES_MAX: payloads (MiB) this process keeps until settled, above which claims get 503. */
@@ -127,6 +133,11 @@ export function loadConfig(
     shareThreshold:
       read.integer('SHARE_THRESHOLD', { min: 0, max: Number.MAX_SAFE_INTEGER }) ??
       shareThresholdDefault,
+    rateLimits: {
+      batchesPerHour: quota(read, 'BATCHES_PER_HOUR'),
+      claimsPerMinute: quota(read, 'CLAIMS_PER_MINUTE'),
+      messagesPerMinute: quota(read, 'MESSAGES_PER_MINUTE'),
+    },
     journalMemoryWatermark:
       read.fraction('JOURNAL_MEMORY_WATERMARK') ?? journalMemoryWatermarkDefault,
     unsettledMegabytesMax:
@@ -174,6 +185,11 @@ function readRedis(read: EnvironmentReader): RedisSettings | undefined {
   const trustReplicas = read.boolean('REDIS_TRUST_REPLICAS') ?? false;
   const trustUnreadableSettings = read.boolean('REDIS_TRUST_UNREADABLE_SETTINGS') ?? false;
   return url === undefined ? undefined : { url, trustReplicas, trustUnreadableSettings };
+}
+
+function quota(read: EnvironmentReader, variable: string): number | undefined {
+  const most = read.integer(variable, { min: 0, max: quotaMax });
+  return most === 0 ? undefined : most;
 }
 
 function publicUrl(read: EnvironmentReader): string | undefined {

@@ -40,6 +40,13 @@ export const chosenReadersMax = 10_000;
 export const conversationIdPattern = /^[1-9][0-9]{0,14}$/;
 export const messageIdPattern = /^[1-9][0-9]{0,14}-[1-9][0-9]{0,14}$/;
 
+// What a product may limit by configuration, per user; counted over windows that roll.
+export const batchQuotaWindowMs = 3_600_000;
+export const claimQuotaWindowMs = 60_000;
+export const messageQuotaWindowMs = 60_000;
+/** Each thing counted in memory is kept for its window. */
+export const quotaMax = 100_000;
+
 // HTTP
 /** An audience request of the largest size fits. */
 export const bodyBytesMax = 1_000_000;

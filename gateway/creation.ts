@@ -2,6 +2,8 @@
 import type { Books, Tx } from '../engine/books/types.ts';
 import { createOnce, tagOf, type Made } from './idempotency.ts';
 import type { ProblemCode } from './problems.ts';
+import { overQuota, quotaHeaders } from './rate-limit.ts';
+import type { RollingQuota } from './rolling-quota.ts';
 import { route, type AnswerSpec, type Call, type Route } from './route.ts';
 import type { BodySpec, Parameters } from './validate.ts';
 
@@ -18,6 +20,8 @@ interface Creation<P extends Parameters, B> {
   readonly answer: AnswerSpec;
   /** Codes of its own, beside those that every creation has. */
   readonly problems: readonly ProblemCode[];
+  /** How often a user may; replays are not counted. */
+  readonly quota?: RollingQuota | undefined;
   /** Not asked for a replay. May run again after a conflict, so it has no other effect than its SQL. */
   create(tx: Tx, call: Call<P, {}, B>): Promise<Made>;
 }
@@ -32,7 +36,7 @@ export function creation<P extends Parameters = {}, B = undefined>(
   port: Pick<Books, 'once'>,
   spec: Creation<P, B>,
 ): Route {
-  const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer } = spec;
+  const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer, quota } = spec;
   return route<P, {}, B>({
     method: 'POST',
     path,
@@ -51,13 +55,22 @@ export function creation<P extends Parameters = {}, B = undefined>(
       'unknown',
     ] as const,
     handle(call) {
+      const { userId } = call.caller;
       const request = {
-        userId: call.caller.userId,
+        userId,
         requestId: call.requestId,
         scope: `POST ${concrete(path, call.path)}`,
         tag: tagOf(call.idempotencyKey, call.body),
       };
-      return createOnce(port, request, (tx) => spec.create(tx, call));
+      if (quota === undefined) return createOnce(port, request, (tx) => spec.create(tx, call));
+      const what = call.idempotencyKey ?? Symbol('one request, however often its transaction runs');
+      return createOnce(port, request, async (tx) => {
+        const standing = quota.take(userId, what);
+        if (!standing.allowed) {
+          return { refusal: { code: 'rate_limited', extras: overQuota(standing) } };
+        }
+        return { headers: quotaHeaders(standing), ...(await spec.create(tx, call)) };
+      });
     },
   });
 }

@@ -1,6 +1,7 @@
 /** What the gateway needs from outside; main.ts wires it, tests give doubles. */
 import type { Engine } from '../engine/api.ts';
 import type { Books } from '../engine/books/types.ts';
+import type { Config } from '../engine/config.ts';
 import type { Clock } from '../engine/ports/clock.ts';
 import type { Social } from '../engine/social/port.ts';
 import type { AuthOptions } from './auth.ts';
@@ -24,6 +25,8 @@ export interface AppOptions {
   readonly devLogin: boolean;
   /** Largest mean (lucky) or fixed amount of a packet, minor units; undefined: no limit. (E2) */
   readonly shareThreshold: number | undefined;
+  /** Off when left out. */
+  readonly rateLimits?: Config['rateLimits'] | undefined;
   /** `GET /metrics` is then served by `createMetricsApp` alone. */
   readonly metricsOnSeparatePort: boolean;
 }
@@ -32,7 +35,7 @@ export interface AppDeps {
   readonly engine: Engine;
   readonly books: Books;
   readonly social: Social;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** CSPRNG; link keys and request id prefixes come from it. */
   readonly randomBytes: (size: number) => Uint8Array;
   /** Events acknowledged but not yet settled, over all owners. */

@@ -13,7 +13,13 @@ const forwardedHeader = 'x-hongbao-forwarded';
 /** Newest journal job that the answer may reveal, so that the other node's reads wait for it. */
 const toldHeader = 'x-hongbao-told';
 const keptRequestHeaders = ['authorization', 'idempotency-key'];
-const keptAnswerHeaders = ['content-type', 'retry-after', 'idempotency-replayed'];
+const keptAnswerHeaders = [
+  'content-type',
+  'retry-after',
+  'idempotency-replayed',
+  'ratelimit',
+  'ratelimit-policy',
+];
 
 export interface Forwarder {
   /** The other node's answer; undefined when the request is for this node. */

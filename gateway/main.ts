@@ -112,6 +112,7 @@ async function start(config: Config): Promise<Logger> {
       auth: await authOf(config),
       devLogin: config.devLogin,
       shareThreshold: config.shareThreshold === 0 ? undefined : config.shareThreshold,
+      rateLimits: config.rateLimits,
       metricsOnSeparatePort: config.metricsPort !== undefined,
     },
     threadMetrics: async () => [

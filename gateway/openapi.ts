@@ -47,6 +47,15 @@ export function problemCodes(spec: Route): ProblemCode[] {
   return [...codes.add('internal')];
 }
 
+/** What a limited route tells of its limit. */
+function limitHeaders(spec: Route): Json {
+  if (!spec.problems.includes('rate_limited')) return {};
+  return {
+    RateLimit: { $ref: '#/components/headers/RateLimit' },
+    'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+  };
+}
+
 function problemAnswers(spec: Route): Record<string, Json> {
   const byStatus = Map.groupBy(problemCodes(spec), (code) => problemKinds[code].status);
   const found: Record<string, Json> = {};
@@ -63,6 +72,7 @@ function problemAnswers(spec: Route): Record<string, Json> {
       headers: {
         'X-Request-Id': { $ref: '#/components/headers/RequestId' },
         ...(status === 503 && { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }),
+        ...(status === 429 && limitHeaders(spec)),
         ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
       },
       content: { 'application/problem+json': { schema } },
@@ -79,6 +89,7 @@ function goodAnswers(spec: Route): Record<string, Json> {
       description: answer.description,
       headers: {
         'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+        ...limitHeaders(spec),
         ...(spec.idempotent === true &&
           status === '201' && {
             'Idempotency-Replayed': { $ref: '#/components/headers/IdempotencyReplayed' },
@@ -134,6 +145,15 @@ const components: Json = {
   headers: {
     RequestId: { description: 'Names the request in logs.', schema: { type: 'string' } },
     RetryAfter: { description: 'Seconds.', schema: { type: 'integer', minimum: 1 } },
+    RateLimit: {
+      description:
+        'Where a limit is set: its name, what is left (`r`) and the seconds until one more is (`t`). (IETF draft ratelimit-headers)',
+      schema: { type: 'string', example: '"claims";r=9;t=60' },
+    },
+    RateLimitPolicy: {
+      description: 'Where a limit is set: its name, quota (`q`) and window in seconds (`w`).',
+      schema: { type: 'string', example: '"claims";q=10;w=60' },
+    },
     IdempotencyReplayed: {
       description: '`true` when this answer was given before.',
       schema: { type: 'string', const: 'true' },

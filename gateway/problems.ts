@@ -38,6 +38,8 @@ export const problemKinds = {
   ),
   headers_too_large: kind(431, 'Headers too large', 'The header fields are too large.'),
 
+  rate_limited: kind(429, 'Rate limited', 'Too many of these in a short time; nothing was done.'),
+
   // Idempotency
   idempotency_in_progress: kind(
     409,

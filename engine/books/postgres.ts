@@ -4,6 +4,7 @@ import { openPool, type PoolOptions } from '../store/pool.ts';
 import { accounts, entries } from './accounts.ts';
 import { audit, auditAlone } from './audit.ts';
 import { BatchIds } from './batch-ids.ts';
+import { batchQuotaUse } from './batch-quota.ts';
 import { addAudience, confirm } from './confirm.ts';
 import type { BooksContext } from './context.ts';
 import { createBatch } from './create.ts';
@@ -39,6 +40,8 @@ export async function postgresBooks(options: BooksOptions): Promise<Books> {
   return {
     once: (userId, scope, tag, work) => once(context, userId, scope, tag, work),
     deposit: (tx, input) => deposit(context, tx, input),
+    batchQuotaUse: (tx, senderId, most, windowMs) =>
+      batchQuotaUse(context, tx, senderId, most, windowMs),
     createBatch: (tx, input) => createBatch(context, ids, tx, input),
     confirm: (batchId, senderId) => confirm(context, batchId, senderId),
     addAudience: (batchId, senderId, channel, receivers, anyone) =>

@@ -62,6 +62,12 @@ export interface CreatedBatch {
   readonly createdAt: number;
 }
 
+/** What a sender used of a quota, and when the oldest counted one leaves the window. */
+export interface QuotaUse {
+  readonly used: number;
+  readonly freeInMs: number;
+}
+
 /** A batch from its confirmation on. (E3–E6) */
 export interface ConfirmedBatch extends BatchParams {
   readonly confirmedAt: number;
@@ -233,6 +239,8 @@ export interface Books {
 
   /** Credits a user once per reference; the other side is `outside:operator`. Minor units. */
   deposit(tx: Tx, input: DepositInput): Promise<DepositResult>;
+  /** Batches the sender created within the window, counted up to `most`; others of the sender wait for `tx` to end. */
+  batchQuotaUse(tx: Tx, senderId: string, most: number, windowMs: number): Promise<QuotaUse>;
   /** Stores an unconfirmed batch under a new serial number; no money moves. (E1, E5, ¶92–97) */
   createBatch(tx: Tx, input: NewBatch): Promise<CreatedBatch>;
   /**

@@ -1,10 +1,13 @@
 /** Batches: create and confirm. (E1–E6) */
+import type { Tx } from '../../engine/books/types.ts';
 import type { BatchParams } from '../../engine/core/types.ts';
+import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { answerText } from '../answer.ts';
 import { assertNever, isoTime } from '../http.ts';
-import { createOnce, tagOf } from '../idempotency.ts';
 import { problem } from '../problems.ts';
+import { batchPolicy, overQuota, quotaHeaders } from '../rate-limit.ts';
+import type { QuotaPolicy, Standing } from '../rolling-quota.ts';
 import { unsettled } from './settled.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
@@ -50,45 +53,55 @@ function aboveThreshold(body: NewBatchBody, total: number, threshold: number): b
   return body.mode === 'fixed' ? body.each > threshold : total > threshold * body.count;
 }
 
-function create({ books, randomBytes, options }: AppDeps): Route {
-  const scope = 'POST /v1/batches';
+function create(deps: AppDeps): Route {
+  const { books, randomBytes, options } = deps;
   const { shareThreshold } = options;
-  return route({
-    method: 'POST',
+  const limit = batchPolicy(deps);
+
+  /** How the sender stands with one more batch, under the sender's lock. */
+  async function standingOf(tx: Tx, senderId: string, policy: QuotaPolicy): Promise<Standing> {
+    const { most, windowMs } = policy;
+    const { used, freeInMs } = await books.batchQuotaUse(tx, senderId, most, windowMs);
+    return { policy, allowed: used < most, remaining: most - used - 1, freeInMs };
+  }
+
+  return creation(books, {
     path: '/v1/batches',
     tag,
     summary: 'Ask for a batch of packets; it waits for confirmation (E1, E3)',
-    auth: 'user',
-    idempotent: true,
     body: createBatchBody,
-    answers: { 201: { description: 'Created.', schema: answers.createdBatch } },
-    problems: ['above_threshold', 'idempotency_key_reused', 'idempotency_in_progress', 'unknown'],
-    handle({ caller, requestId, body, idempotencyKey }) {
+    answer: { description: 'Created.', schema: answers.createdBatch },
+    problems: ['above_threshold', 'rate_limited'],
+    async create(tx, { caller, body }) {
       const senderId = caller.userId;
       const total = body.mode === 'fixed' ? body.each * body.count : body.total;
       const each = body.mode === 'fixed' ? body.each : undefined;
-      const request = { userId: senderId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-      return createOnce(books, request, async (tx) => {
-        // Inside, so that a replay gives its first answer even when the threshold was lowered since.
-        if (shareThreshold !== undefined && aboveThreshold(body, total, shareThreshold)) {
-          return { refusal: { code: 'above_threshold', extras: { threshold: shareThreshold } } };
-        }
-        const { mode, count, asset, greeting, oncePerReceiver } = body;
-        const made = await books.createBatch(tx, {
-          senderId,
-          mode,
-          count,
-          total,
-          each,
-          asset,
-          greeting,
-          expiresInSeconds: body.expiresIn,
-          oncePerReceiver,
-          linkKey: Buffer.from(randomBytes(linkKeyBytes)).toString('base64url'),
-        });
-        const batch = { ...made, mode, count, total, each, asset, greeting, senderId };
-        return { body: shown(batch, 'awaiting_confirmation') };
+      // Inside, so that a replay gives its first answer even when the threshold was lowered since.
+      if (shareThreshold !== undefined && aboveThreshold(body, total, shareThreshold)) {
+        return { refusal: { code: 'above_threshold', extras: { threshold: shareThreshold } } };
+      }
+      const standing = limit && (await standingOf(tx, senderId, limit));
+      if (standing?.allowed === false) {
+        return { refusal: { code: 'rate_limited', extras: overQuota(standing) } };
+      }
+      const { mode, count, asset, greeting, oncePerReceiver } = body;
+      const made = await books.createBatch(tx, {
+        senderId,
+        mode,
+        count,
+        total,
+        each,
+        asset,
+        greeting,
+        expiresInSeconds: body.expiresIn,
+        oncePerReceiver,
+        linkKey: Buffer.from(randomBytes(linkKeyBytes)).toString('base64url'),
       });
+      const batch = { ...made, mode, count, total, each, asset, greeting, senderId };
+      return {
+        body: shown(batch, 'awaiting_confirmation'),
+        headers: standing && quotaHeaders(standing),
+      };
     },
   });
 }

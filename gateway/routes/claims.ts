@@ -6,6 +6,7 @@ import { answerText, type Answer } from '../answer.ts';
 import { assertNever, isoTime } from '../http.ts';
 import { digestOf, replayedHeader } from '../idempotency.ts';
 import { problem } from '../problems.ts';
+import { claimQuota, rateLimited, withQuota } from '../rate-limit.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
@@ -90,7 +91,9 @@ function tagOfClaim(
 }
 
 /** Claim and open of one batch. */
-export function claimRoutes({ engine }: AppDeps): Route[] {
+export function claimRoutes(deps: AppDeps): Route[] {
+  const { engine } = deps;
+  const quota = claimQuota(deps);
   const claim = route({
     method: 'POST',
     path: '/v1/batches/:id/claims',
@@ -118,12 +121,16 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
       'exhausted',
       'idempotency_key_required',
       'idempotency_key_reused',
+      'rate_limited',
       'overloaded',
       'unknown',
       'quarantined',
     ],
     async handle({ caller, requestId, path, query, body, idempotencyKey }) {
       const open = query.open === 'true';
+      // What was let through within the window is a repeat: the engine gives it its one answer again.
+      const standing = quota?.take(caller.userId, `${path.id} ${idempotencyKey ?? ''}`);
+      if (standing?.allowed === false) return rateLimited(requestId, standing);
       const outcome = await engine.claim({
         batchId: path.id,
         receiverId: caller.userId,
@@ -131,7 +138,8 @@ export function claimRoutes({ engine }: AppDeps): Route[] {
         open,
         tag: tagOfClaim(idempotencyKey, body.key),
       });
-      return claimAnswer(requestId, outcome);
+      const answer = claimAnswer(requestId, outcome);
+      return standing === undefined ? answer : withQuota(answer, standing);
     },
   });
 

@@ -5,6 +5,7 @@ import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
 import { problem } from '../problems.ts';
+import { messageQuota } from '../rate-limit.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { conversationId } from '../schemas/social-fields.ts';
@@ -45,14 +46,16 @@ const shown = ({ id, kind, name, withUserId, unread, ...rest }: Conversation): o
   updatedAt: isoTime(rest.updatedAt),
 });
 
-function post({ social }: AppDeps): Route {
+function post(deps: AppDeps): Route {
+  const { social } = deps;
   return creation(social, {
     path: '/v1/messages',
     tag,
     summary: 'Write to a contact or a group; who writes has read what stands above',
     body: messageBody,
     answer: { description: 'The message.', schema: answers.message },
-    problems: ['not_a_contact', 'group_not_found', 'message_not_found'],
+    problems: ['not_a_contact', 'group_not_found', 'message_not_found', 'rate_limited'],
+    quota: messageQuota(deps),
     async create(tx, { caller, body }) {
       const result = await social.postMessage(tx, { senderId: caller.userId, ...body });
       if (result.code !== 'posted') return { refusal: { code: result.code } };

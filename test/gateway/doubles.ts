@@ -242,6 +242,17 @@ export class World {
       const balance = this.balance(userId, asset);
       return Promise.resolve({ code: 'deposited', account: `user:${userId}`, balance });
     },
+    batchQuotaUse: (_tx, senderId, most, windowMs) => {
+      const since = this.now - windowMs;
+      const times = [...this.batches.values()]
+        .filter((batch) => batch.senderId === senderId && batch.createdAt > since)
+        .map(({ createdAt }) => createdAt)
+        .slice(-most);
+      return Promise.resolve({
+        used: times.length,
+        freeInMs: (times[0] ?? this.now) + windowMs - this.now,
+      });
+    },
     createBatch: (_tx, input) => {
       if (this.failure !== undefined) return Promise.reject(this.failure);
       const id = String(100 + this.batches.size);

@@ -56,7 +56,7 @@ export interface Harness {
 /** @param social the real one for tests of its routes; a fake would only repeat it */
 export function harness(options: Partial<AppOptions> = {}, social: Social = noSocial): Harness {
   const world = new World();
-  const clock = { now: () => world.now };
+  const clock = { now: () => world.now, monotonic: () => world.now };
   const logged: Harness['logged'] = [];
   const deps: AppDeps = {
     engine: world.engine,
