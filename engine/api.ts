@@ -74,6 +74,8 @@ export interface AudienceRequest {
   readonly channel: Channel;
   readonly receivers: readonly string[];
   readonly anyone: boolean;
+  /** Refused with `exhausted` when all packets are claimed. */
+  readonly unlessExhausted?: boolean | undefined;
 }
 
 /** (E8) `not_active`: not confirmed yet, so the association is still SQL (see Books.addAudience). */
@@ -85,7 +87,15 @@ export type AudienceOutcome =
       readonly anyone: boolean;
       readonly position: string;
     }
-  | { readonly code: 'batch_not_found' | 'not_active' | 'not_sender' | 'expired' | 'audience_full' }
+  | {
+      readonly code:
+        | 'batch_not_found'
+        | 'not_active'
+        | 'not_sender'
+        | 'expired'
+        | 'exhausted'
+        | 'audience_full';
+    }
   | Unavailable;
 
 /** What readiness and the metrics say of this process. */

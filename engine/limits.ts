@@ -22,6 +22,8 @@ export const expiresInSecondsMin = 1;
 export const expiresInSecondsMax = 30 * 86_400;
 /** Receivers in one audience request. */
 export const audienceRequestMax = 10_000;
+/** Receivers in one event, which one journal job carries; a share to more of them takes several. */
+export const audienceEventMax = 100_000;
 /** Receivers stored per batch. */
 export const audienceMax = 1_000_000;
 
@@ -34,6 +36,10 @@ export const messageLengthMax = 4_000;
 export const postLengthMax = 4_000;
 /** The owner included. */
 export const groupMembersMax = 5_000;
+/** Contacts who each get a message from one share. */
+export const shareToMax = 200;
+/** A share begins again so often when members come in while it is under way. */
+export const shareTurnsMax = 5;
 /** Chosen friends of one post. */
 export const chosenReadersMax = 10_000;
 /** Fits a bigint and a safe integer. */
@@ -175,3 +181,4 @@ assert(
   'all parts of the way down have their time',
 );
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');
+assert(audienceRequestMax <= audienceEventMax, 'one request is one event');

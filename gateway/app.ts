@@ -28,6 +28,7 @@ import { recordRoutes } from './routes/records.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { loggable } from './log-error.ts';
 
+import { shareRoutes } from './routes/share.ts';
 export type { AppDeps, AppOptions, Lifecycle, Log } from './deps.ts';
 
 export interface GatewayApp extends Pick<Hono<GatewayEnv>, 'fetch' | 'request' | 'routes'> {
@@ -48,6 +49,7 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...accountRoutes(deps),
     ...recordRoutes(deps),
     ...profileRoutes(deps),
+    ...shareRoutes(deps),
     ...contactRoutes(deps),
     ...groupRoutes(deps),
     ...conversationRoutes(deps),

@@ -211,6 +211,9 @@ function choosePacket(
 function decideAudience(state: BatchState, command: AudienceCommand, inputs: Inputs): Applied {
   if (command.senderId !== state.params.senderId) return refuse('not_sender');
   if (state.expired || isOverdue(state, inputs.now)) return expire(state, inputs.now);
+  const { claimed } = state.packets;
+  if (command.unlessExhausted === true && claimed === state.params.count)
+    return refuse('exhausted');
   const fresh = [...new Set(command.receivers)].filter((id) => !state.listed.has(id));
   if (state.listed.size + fresh.length > audienceMax) return refuse('audience_full');
   const anyone = state.anyone || command.anyone;

@@ -24,6 +24,8 @@ export interface AudienceCommand {
   readonly channel: Channel;
   readonly receivers: readonly string[];
   readonly anyone: boolean;
+  /** A share: nobody is sent to a batch whose packets are all claimed. */
+  readonly unlessExhausted?: boolean | undefined;
 }
 
 /** The sweep's wake-up call; refused with `not_due` when it is early. */

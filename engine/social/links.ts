@@ -2,7 +2,7 @@
 import type { BatchLink } from './types.ts';
 
 /** More kinds may come; a text alone has neither subject nor link. */
-const linkKind = { text: 1, batch: 2 } as const;
+export const linkKind = { text: 1, batch: 2 } as const;
 
 export interface LinkRow {
   readonly kind: number;

@@ -1,5 +1,6 @@
 /** What the gateway sees of the base server; one adapter, over Postgres. (E7, E8, E10, E16) */
 import type { Books, Page, Tx } from '../books/types.ts';
+import type { Addressees, AudienceResult } from './audience.ts';
 import type {
   AcceptContactResult,
   AddMembersResult,
@@ -53,6 +54,13 @@ export interface Social extends Pick<Books, 'once'> {
   blockContact(userId: string, otherId: string): Promise<Standing>;
   /** Leaves strangers. */
   unblockContact(userId: string, otherId: string): Promise<Standing>;
+  /** Whom a share reaches, as of now; of groups members only may ask. (E7, E8) */
+  audienceOf(senderId: string, to: Addressees): Promise<AudienceResult>;
+  /**
+   * Members who may have come in since the group's message `lastNo`, others among them. Asked in the transaction that
+   * has posted, so under the conversation's lock: whoever comes in later does not see what was posted. (E8)
+   */
+  newcomers(tx: Tx, groupId: string, lastNo: number): Promise<readonly string[]>;
   /** Accepted contacts as of the transaction's statement. (audience of feed and microblog, E8) */
   friendsOf(tx: Tx, userId: string): Promise<readonly string[]>;
 
@@ -99,7 +107,8 @@ export interface Social extends Pick<Books, 'once'> {
 
   /**
    * Publishes a post. Chosen friends are fixed now; `friends` are those of the moment of reading, so that a new friend
-   * sees what was said to friends, an ended friendship sees nothing, and 100,000 friends cost no row. (E7)
+   * sees what was said to friends, an ended friendship sees nothing, and 100,000 friends cost no row. With a link they
+   * see it only if they are in the batch's stored audience: nobody is shown packets that refuse him. (E7, E8)
    */
   publish(tx: Tx, input: NewPost): Promise<PublishResult>;
   /** Posts the reader may see, newest first; none between people of whom one blocks the other. */

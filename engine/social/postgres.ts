@@ -4,6 +4,7 @@
 import { connectionOf, retried } from '../books/context.ts';
 import { once } from '../books/once.ts';
 import { openPool, type PoolOptions } from '../store/pool.ts';
+import { audienceOf, newcomers } from './audience.ts';
 import {
   acceptContact,
   blockContact,
@@ -51,6 +52,8 @@ export async function postgresSocial(options: SocialOptions): Promise<Social> {
     removeContact: (userId, otherId) => removeContact(context, userId, otherId),
     blockContact: (userId, otherId) => blockContact(context, userId, otherId),
     unblockContact: (userId, otherId) => unblockContact(context, userId, otherId),
+    audienceOf: (senderId, to) => audienceOf(context, senderId, to),
+    newcomers,
     friendsOf,
     createGroup: (tx, input) => createGroup(context, tx, input),
     groups: (userId, at) => groups(context, userId, at),

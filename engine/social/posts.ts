@@ -7,7 +7,7 @@ import { texts } from '../store/arrays.ts';
 import { contactCode } from './contacts.ts';
 import type { SocialContext } from './context.ts';
 import { notContacts } from './friends.ts';
-import { linkColumns, linkOf, type LinkRow } from './links.ts';
+import { linkColumns, linkKind, linkOf, type LinkRow } from './links.ts';
 import type { PageAt, Paged } from './port.ts';
 import type { NewPost, Place, Post, PublishResult } from './types.ts';
 
@@ -82,6 +82,13 @@ const unblocked = `NOT EXISTS (
     AND ((contact.user_id, contact.other) = ($1, post.author) OR (contact.user_id, contact.other) = (post.author, $1)))`;
 
 /**
+ * Red packets for friends are for those who were friends when they were sent, and the stored association knows who that
+ * was. Others would only be refused. (E8)
+ */
+const forReader = `(post.kind <> ${linkKind.batch} OR post.visibility <> ${visibilityCode.friends} OR post.author = $1
+  OR EXISTS (SELECT FROM receiver WHERE receiver.batch = post.subject AND receiver.user_id = $1))`;
+
+/**
  * Three sources, each cut to a page: posts of friends and own ones, posts that name the reader, public ones. A page of
  * n posts lies within the n authors whose newest posts are the newest, so each other friend costs one look at an
  * index; nothing was written per friend when the post was made.
@@ -95,12 +102,14 @@ const timelineText = `WITH source AS (
     SELECT source.author, source.visibility FROM source CROSS JOIN LATERAL (
       SELECT id FROM post
       WHERE post.author = source.author AND post.place = $2 AND post.visibility = source.visibility AND id < $3
+        AND ${forReader}
       ORDER BY id DESC LIMIT 1) AS first
     ORDER BY first.id DESC LIMIT $4
   ), candidate AS (
     SELECT listed.id FROM newest CROSS JOIN LATERAL (
       SELECT id FROM post
       WHERE post.author = newest.author AND post.place = $2 AND post.visibility = newest.visibility AND id < $3
+        AND ${forReader}
       ORDER BY id DESC LIMIT $4) AS listed
     UNION
     (SELECT id FROM post_reader JOIN post ON post.id = post_reader.post

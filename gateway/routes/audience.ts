@@ -33,6 +33,8 @@ async function extend(
       case 'batch_not_found':
       case 'not_sender':
       case 'expired':
+      // Shares only.
+      case 'exhausted':
       case 'audience_full':
         return problem(requestId, byActor.code);
       case 'overloaded':

@@ -1,11 +1,11 @@
 /** What can be read of a batch: its page, its claims, its link as a QR code. (E6, E7, E9) */
-import QRCode from 'qrcode';
 import type { BatchPage, ClaimItem } from '../../engine/books/types.ts';
 import { linkKeyPattern, pageSizeDefault } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
 import { page, type Answer } from '../answer.ts';
 import { assertNever, isoTime, isoTimeMaybe } from '../http.ts';
 import { invalidField, problem } from '../problems.ts';
+import { qrImage } from '../qr.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
@@ -135,10 +135,6 @@ function claims({ books, engine }: AppDeps): Route {
 /** The link as a QR code, for the sender once there is a link. (E7) */
 function qr({ books, options }: AppDeps, kind: 'svg' | 'png'): Route {
   const contentType = kind === 'svg' ? 'image/svg+xml' : 'image/png';
-  const draw = async (link: string): Promise<string | Uint8Array<ArrayBuffer>> =>
-    kind === 'svg'
-      ? QRCode.toString(link, { type: 'svg', errorCorrectionLevel: 'M' })
-      : new Uint8Array(await QRCode.toBuffer(link, { errorCorrectionLevel: 'M', width: 512 }));
   return route({
     method: 'GET',
     path: `/v1/batches/:id/qr.${kind}`,
@@ -154,7 +150,10 @@ function qr({ books, options }: AppDeps, kind: 'svg' | 'png'): Route {
       if (result.code === 'batch_not_found') return problem(requestId, result.code);
       if (result.code !== 'page' || !result.page.isSender) return problem(requestId, 'not_sender');
       if (result.page.status === 'awaiting_confirmation') return problem(requestId, 'not_active');
-      const image = await draw(receiveLink(options.publicUrl, path.id, result.page.linkKey));
+      const image = await qrImage(
+        receiveLink(options.publicUrl, path.id, result.page.linkKey),
+        kind,
+      );
       const headers = {
         'content-type': contentType,
         'x-request-id': requestId,

@@ -51,6 +51,7 @@ test('the routes of the contract', () => {
       'GET /v1/batches/{id}/qr.svg',
       'GET /v1/batches/{id}/qr.png',
       'POST /v1/batches/{id}/audience',
+      'POST /v1/batches/{id}/share',
       'POST /v1/batches/{id}/claims',
       'POST /v1/batches/{id}/open',
       'GET /v1/accounts',
