@@ -144,6 +144,21 @@ export const settleConcurrency = 64;
 export const settlePauseMs = 1_000;
 export const settleBackoffMsMax = 5_000;
 
+// Pushes (E12)
+/** Pushes that one row may stand for: reading from its middle unfolds so many at most, and two. */
+export const pushRunMax = 200;
+/** How long a client may be away and miss nothing. */
+export const pushKeptHours = 72;
+/** Who has opened no stream for so long is no listener any more. */
+export const listenerKeptDays = 30;
+export const listenerSeenEveryMs = 3_600_000;
+/** A new listener waits for transactions under way that may have overlooked it. */
+export const writersEndedPollMs = 20;
+export const writersEndedWaitMs = 10_000;
+/** Whoever listens to the database makes sure of the connection this often, and waits so long for an answer. */
+export const notificationsPingMs = 10_000;
+export const notificationsAnswerMs = 5_000;
+
 // Housekeeping
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;
@@ -180,5 +195,7 @@ assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
   'all parts of the way down have their time',
 );
+assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
+assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');
 assert(audienceRequestMax <= audienceEventMax, 'one request is one event');

@@ -11,7 +11,7 @@ import { isBatchId } from '../store/batches.ts';
 import { escrowAccount, insertEntries, userAccount } from '../store/ledger.ts';
 import { insertReceivers } from '../store/packets.ts';
 import type { Connection } from '../store/statements.ts';
-import { inTx, isConfirmationOver, retried, type BooksContext } from './context.ts';
+import { inTx, isConfirmationOver, pushAtEnd, retried, type BooksContext } from './context.ts';
 import type { AddAudienceResult, ConfirmedBatch, ConfirmResult } from './types.ts';
 
 interface BatchRow {
@@ -52,7 +52,7 @@ export async function confirm(
 ): Promise<ConfirmResult> {
   if (!isBatchId(batchId)) return { code: 'batch_not_found' };
   return retried(() =>
-    inTx<ConfirmResult>(context.pool, async (_, connection) => {
+    inTx<ConfirmResult>(context.pool, async (tx, connection) => {
       const row = await lockBatch(connection, batchId);
       if (row === undefined) return refuse('batch_not_found');
       if (row.sender !== senderId) return refuse('not_sender');
@@ -68,6 +68,7 @@ export async function confirm(
         'UPDATE batch SET confirmed_at = $2, expires_at = $3, last_event_at = $2 WHERE id = $1',
         [batchId, at, expiresAt],
       );
+      pushAtEnd(tx, { kind: 'generated', batchId, senderId }, at);
       const batch = confirmed(batchId, row, at, expiresAt);
       return { commit: true, value: { code: 'confirmed', batch, repeated: false } };
     }),

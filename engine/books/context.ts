@@ -1,6 +1,7 @@
 /** What the statements of Books share: the pool, the clock, and which transactions are theirs. */
 import type { Pool, PoolClient } from 'pg';
 import { assert } from '../core/assert.ts';
+import { type NewPush, writePushes } from '../push/write.ts';
 import { decidedTransaction } from '../store/pool.ts';
 import { isRollback } from '../store/sql-errors.ts';
 import type { Connection } from '../store/statements.ts';
@@ -22,8 +23,15 @@ export function isConfirmationOver(
   return now() - createdAt > confirmWithinSeconds * 1_000;
 }
 
-/** Connections of the open transactions handed out as `Tx`. */
-const connections = new WeakMap<Tx, Connection>();
+interface Open {
+  readonly connection: Connection;
+  readonly pushes: NewPush[];
+  /** Of the newest push, in ms since the epoch. */
+  pushedAt: number;
+}
+
+/** The open transactions handed out as `Tx`. */
+const transactions = new WeakMap<Tx, Open>();
 
 /** A transaction whose work decides whether it stays; `tx` is usable until `work` ends. */
 export function inTx<T>(
@@ -35,20 +43,34 @@ export function inTx<T>(
 ): Promise<T> {
   return decidedTransaction(pool, async (client: PoolClient) => {
     const tx: Tx = { query: (text, values) => client.query(text, values) };
-    connections.set(tx, client);
+    const open: Open = { connection: client, pushes: [], pushedAt: 0 };
+    transactions.set(tx, open);
     try {
-      return await work(tx, client);
+      const decided = await work(tx, client);
+      if (decided.commit) await writePushes(client, open.pushes, open.pushedAt);
+      return decided;
     } finally {
-      connections.delete(tx);
+      transactions.delete(tx);
     }
   });
 }
 
 /** The connection behind a `Tx`. */
 export function connectionOf(tx: Tx): Connection {
-  const connection = connections.get(tx);
-  assert(connection !== undefined, 'a transaction of Books, still open');
-  return connection;
+  return openOf(tx).connection;
+}
+
+/** Pushes when the transaction commits, as the last thing it locks. */
+export function pushAtEnd(tx: Tx, push: NewPush, at: number): void {
+  const open = openOf(tx);
+  open.pushes.push(push);
+  open.pushedAt = Math.max(open.pushedAt, at);
+}
+
+function openOf(tx: Tx): Open {
+  const open = transactions.get(tx);
+  assert(open !== undefined, 'a transaction of Books, still open');
+  return open;
 }
 
 const attemptsMax = 3;

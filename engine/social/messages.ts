@@ -1,6 +1,6 @@
 /** Messages: posted under the conversation's lock, numbered without a gap, paged newest first. (E7, E10) */
 import type { Tx } from '../books/types.ts';
-import { connectionOf } from '../books/context.ts';
+import { connectionOf, pushAtEnd } from '../books/context.ts';
 import { decodeCursor, pageOf } from '../books/cursor.ts';
 import { assert } from '../core/assert.ts';
 import { messageIdPattern } from '../limits.ts';
@@ -141,6 +141,7 @@ export async function postMessage(
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     values: [id, no, at, replyNo ?? null, kind, subject, url, senderId, text],
   });
+  pushAtEnd(tx, { kind: 'message', conversationId: String(id), no }, at);
   const message: Message = {
     id: messageId(id, no),
     conversationId: String(id),

@@ -10,6 +10,9 @@
 import { assert } from '../core/assert.ts';
 import type { BatchEvent } from '../core/types.ts';
 import type { Applied } from '../ports/store.ts';
+import type { Hearers, Runs } from '../push/runs.ts';
+import { addPlan, hearersOf, isAnybodyListening } from '../push/settled.ts';
+import { writeRuns } from '../push/write.ts';
 import { isBatchId, lockBatches, updateBatches } from './batches.ts';
 import { eventKey, insertEvents, isEventTaken, selectEvents } from './events.ts';
 import {
@@ -41,8 +44,16 @@ interface Run {
   readonly refused: Map<BatchEvent, string>;
   readonly quarantined: Quarantined[];
   readonly conflicts: BatchEvent[];
+  /** Pushes of the tries that stay. */
+  readonly pushes: Runs;
   inserted: number;
   duplicates: number;
+}
+
+/** A try's plan, and who hears of it; undefined: nobody. */
+interface Tried {
+  readonly plan: Plan;
+  readonly hearers: Hearers | undefined;
 }
 
 /** Rows contradict the plan; which events are to blame is asked once the try is undone. */
@@ -68,11 +79,14 @@ export async function applyEvents(
     refused: new Map(),
     quarantined: [],
     conflicts: [],
+    pushes: new Map(),
     inserted: 0,
     duplicates: 0,
   };
   if (events.length > 0) await settleGroups(run, groupByBatch(events));
   if (run.quarantined.length > 0) await quarantineEvents(connection, owner, run.quarantined, now);
+  // Last, because listeners are shared with other transactions, too.
+  await writeRuns(connection, run.pushes, now);
   const { inserted, duplicates, quarantined, conflicts } = run;
   return {
     inserted,
@@ -93,12 +107,13 @@ async function settleGroups(run: Run, groups: readonly Group[]): Promise<void> {
     // It is awaited below; a connection that breaks before must not leave an unhandled rejection.
     savepoint.catch(() => undefined);
     try {
-      const plan = await tryGroups(run, groups);
+      const { plan, hearers } = await tryGroups(run, groups);
       await inOrder([savepoint, run.connection.query('RELEASE SAVEPOINT try')]);
       run.inserted += plan.events.length;
       run.duplicates += plan.duplicates;
       run.quarantined.push(...plan.quarantined);
       run.conflicts.push(...plan.conflicts);
+      if (hearers !== undefined) addPlan(run.pushes, plan, hearers);
       return;
     } catch (error) {
       if (!(error instanceof Contradiction) && !isDataError(error)) throw error;
@@ -139,14 +154,15 @@ function halves(groups: readonly Group[]): [readonly Group[], (readonly Group[])
   ];
 }
 
-async function tryGroups(run: Run, groups: readonly Group[]): Promise<Plan> {
+async function tryGroups(run: Run, groups: readonly Group[]): Promise<Tried> {
   const { connection, refused } = run;
   const locking = lockBatches(
     connection,
     groups.map(({ batchId }) => batchId),
   );
   const taking = takeBlock(connection);
-  await inOrder<unknown>([locking, taking]);
+  const asking = isAnybodyListening(connection);
+  await inOrder<unknown>([locking, taking, asking]);
   const [standings, block] = [await locking, await taking];
   const stored = await selectEvents(connection, settledBefore(groups, standings));
   const poisoned = new Map(run.quarantined.map(({ event, reason }) => [event.batchId, reason]));
@@ -156,8 +172,8 @@ async function tryGroups(run: Run, groups: readonly Group[]): Promise<Plan> {
     refused: (event) => refused.get(event),
     poisoned: (batchId) => poisoned.get(batchId),
   });
-  if (plan.events.length > 0) await write(connection, plan, block);
-  return plan;
+  if (plan.events.length === 0) return { plan, hearers: undefined };
+  return { plan, hearers: await write(connection, plan, block, await asking) };
 }
 
 /** Events that must be compared with what is stored. */
@@ -174,8 +190,16 @@ function settledBefore(
   return found;
 }
 
-/** @throws Contradiction, data errors, passing errors */
-async function write(connection: Connection, plan: Plan, block: bigint): Promise<void> {
+/**
+ * @param isHeard whether anybody may listen to pushes
+ * @throws Contradiction, data errors, passing errors
+ */
+async function write(
+  connection: Connection,
+  plan: Plan,
+  block: bigint,
+  isHeard: boolean,
+): Promise<Hearers | undefined> {
   const { events, packets, opens, audiences, moves, standings } = plan;
   // Each statement is sent before the next one's columns are built: server and client work at the same time.
   const statements: Promise<unknown>[] = [insertEvents(connection, events)];
@@ -185,11 +209,12 @@ async function write(connection: Connection, plan: Plan, block: bigint): Promise
   const opened = opens.length > 0 ? openPackets(connection, opens) : Promise.resolve(0);
   const listed = audiences.length > 0 ? insertReceivers(connection, audiences) : Promise.resolve();
   const updated = updateBatches(connection, standings);
+  const hearers = isHeard ? hearersOf(connection, plan) : Promise.resolve(undefined);
   const debited = debits.length > 0 ? debitAccounts(connection, debits) : Promise.resolve(0);
   // Last, because accounts are shared with other owners' transactions.
   const credited = credits.length > 0 ? creditAccounts(connection, credits) : Promise.resolve(0);
   try {
-    await inOrder([...statements, opened, listed, updated, debited, credited]);
+    await inOrder([...statements, opened, listed, updated, hearers, debited, credited]);
   } catch (error) {
     if (!isEventTaken(error)) throw error;
     throw new Contradiction('event_beyond_version', () => standingBeyond(connection, events));
@@ -201,6 +226,7 @@ async function write(connection: Connection, plan: Plan, block: bigint): Promise
     throw new Contradiction('escrow_missing', () => withoutEscrow(connection, plan, debits));
   }
   assert((await updated) === standings.size, 'locked batches are found again');
+  return hearers;
 }
 
 /** Events whose key is taken although the batch never came to that version. */

@@ -7,7 +7,7 @@ import { violatedConstraint } from './sql-errors.ts';
 import type { Connection } from './statements.ts';
 
 /** Stored numbers of the kinds; never renumber. */
-const kinds = { claimed: 1, opened: 2, audience: 3, expired: 4 } as const;
+export const eventKinds = { claimed: 1, opened: 2, audience: 3, expired: 4 } as const;
 
 /** Stored numbers of the channels; never renumber. */
 export const channels: Readonly<Record<Channel, number>> = {
@@ -38,7 +38,7 @@ export function insertEvents(
 }
 
 function rowOf(event: BatchEvent): string {
-  const head = `${event.batchId}\t${event.version}\t${event.at}\t${kinds[event.kind]}`;
+  const head = `${event.batchId}\t${event.version}\t${event.at}\t${eventKinds[event.kind]}`;
   switch (event.kind) {
     case 'claimed':
     case 'opened': {
@@ -111,7 +111,7 @@ function eventOf([
 ]: EventRow): BatchEvent {
   const base = { batchId, version, at };
   switch (kind) {
-    case kinds.claimed: {
+    case eventKinds.claimed: {
       const { key, digest, position } = (rest ?? {}) as Record<string, string | undefined>;
       const tag: IdempotencyTag | undefined =
         key === undefined || digest === undefined ? undefined : { key, digest };
@@ -126,7 +126,7 @@ function eventOf([
         position,
       };
     }
-    case kinds.opened:
+    case eventKinds.opened:
       return {
         kind: 'opened',
         ...base,
@@ -134,12 +134,12 @@ function eventOf([
         receiverId: receiver ?? '',
         amount: amount ?? 0,
       };
-    case kinds.audience: {
+    case eventKinds.audience: {
       const stored = rest as unknown as { channel: Channel; anyone: boolean; receivers: string[] };
       return { kind: 'audience', ...base, ...stored };
     }
     default:
-      assert(kind === kinds.expired, `an event of unknown kind ${kind} is stored`);
+      assert(kind === eventKinds.expired, `an event of unknown kind ${kind} is stored`);
       return { kind: 'expired', ...base, refunded: amount ?? 0 };
   }
 }

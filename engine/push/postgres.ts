@@ -1,0 +1,55 @@
+/**
+ * Pushes on Postgres. Written by `write.ts` inside the transactions of others; read and listened to here, with a pool
+ * of its own, so that streams never take the connections of money. (E5, E12)
+ */
+import type { Clock } from '../ports/clock.ts';
+import { listenTo } from '../store/notifications.ts';
+import { openPool, type PoolOptions } from '../store/pool.ts';
+import { listen, newest, touch } from './listeners.ts';
+import type { Pushes } from './port.ts';
+import { readPushes } from './read.ts';
+import { pushChannel } from './write.ts';
+import { WritersEnded } from './writers-ended.ts';
+
+export interface PushesOptions extends Pick<PoolOptions, 'url' | 'observer' | 'poolMax'> {
+  readonly clock: Clock;
+}
+
+/**
+ * Opens the pushes on a migrated database.
+ *
+ * @throws UnsafeServer when the server could lose what it acknowledged; the message says what to set
+ */
+export async function postgresPushes(options: PushesOptions): Promise<Pushes> {
+  const { clock, url } = options;
+  const pool = await openPool({ ...options, applicationName: 'hongbao-push' });
+  const writersEnded = new WritersEnded(pool, clock);
+  const watches: { close(): Promise<void> }[] = [];
+  return {
+    listen: (userId) => listen(pool, writersEnded, userId, clock.now()),
+    read: (userId, after, limit) => readPushes(pool, userId, after, limit),
+    newest: (userIds) => newest(pool, userIds),
+    touch: (userIds) => touch(pool, userIds, clock.now()),
+    watch(hear) {
+      watches.push(
+        listenTo({
+          url,
+          channel: pushChannel,
+          applicationName: 'hongbao-push-watch',
+          clock,
+          hear: (payload) => hear(usersIn(payload)),
+          listening: () => hear(undefined),
+        }),
+      );
+    },
+    async close() {
+      await Promise.all(watches.map((watch) => watch.close()));
+      await pool.end();
+    },
+  };
+}
+
+/** What `write.ts` puts into a word. */
+function usersIn(payload: string): readonly string[] | undefined {
+  return payload === '' ? undefined : (JSON.parse(payload) as readonly string[]);
+}
