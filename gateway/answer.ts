@@ -6,6 +6,15 @@ export interface Answer {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** The body goes on after `body`, written by somebody else; one of its two methods is called, once. */
+  readonly goesOn?: GoesOn | undefined;
+}
+
+/** Who takes node's response over once head and body are written, and ends it. */
+export interface GoesOn {
+  takeOver(outgoing: ServerResponse): void;
+  /** There is no response to go on with. */
+  drop(): void;
 }
 
 /** A JSON answer; `text` is JSON already. */
@@ -31,15 +40,26 @@ export function page(requestId: string, body: unknown): Answer {
   return answerText(requestId, 200, JSON.stringify(body), noStore);
 }
 
-export function toResponse({ status, headers, body }: Answer): Response {
+/** For what cannot go on: the answer ends with its body. */
+export function toResponse({ status, headers, body, goesOn }: Answer): Response {
+  goesOn?.drop();
   return new Response(body, { status, headers });
 }
 
 /** Writes head and body in one piece. Does nothing when the client has gone. */
-export function writeTo(outgoing: ServerResponse, { status, headers, body }: Answer): void {
-  if (outgoing.destroyed || outgoing.headersSent) return;
+export function writeTo(outgoing: ServerResponse, { status, headers, body, goesOn }: Answer): void {
+  if (outgoing.destroyed || outgoing.headersSent) {
+    goesOn?.drop();
+    return;
+  }
   const head: string[] = [];
   for (const name in headers) head.push(name, headers[name] ?? '');
+  if (goesOn !== undefined) {
+    outgoing.writeHead(status, head);
+    outgoing.write(body);
+    goesOn.takeOver(outgoing);
+    return;
+  }
   const size = Buffer.byteLength(body);
   head.push('content-length', String(size));
   outgoing.writeHead(status, head);

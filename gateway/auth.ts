@@ -26,6 +26,8 @@ export interface Caller {
   readonly userId: string;
   /** The token's scope holds `operator`. */
   readonly operator: boolean;
+  /** The token's `exp`, ms since the epoch. */
+  readonly expiresAt: number;
 }
 
 export type Verified =
@@ -45,7 +47,6 @@ export interface Authenticator {
 interface Entry {
   readonly caller: Caller;
   readonly notBeforeMs: number;
-  readonly expiresMs: number;
 }
 
 /** Longer ones are refused before any hashing. */
@@ -160,12 +161,9 @@ export function createAuthenticator(
     if (typeof sub !== 'string' || !userIdPattern.test(sub) || exp === undefined) {
       return { code: 'invalid', reason: "The token's sub is missing or not acceptable." };
     }
-    const caller: Caller = { userId: sub, operator: hasScope(claims, 'operator') };
-    cache.set(authorization, {
-      caller,
-      notBeforeMs: (nbf ?? 0) * 1_000,
-      expiresMs: exp * 1_000,
-    });
+    const operator = hasScope(claims, 'operator');
+    const caller: Caller = { userId: sub, operator, expiresAt: exp * 1_000 };
+    cache.set(authorization, { caller, notBeforeMs: (nbf ?? 0) * 1_000 });
     return { code: 'verified', caller };
   }
 
@@ -175,7 +173,7 @@ export function createAuthenticator(
       const entry = cache.get(authorization);
       if (entry === undefined) return undefined;
       const now = clock.now();
-      if (now < entry.expiresMs && now >= entry.notBeforeMs) return entry.caller;
+      if (now < entry.caller.expiresAt && now >= entry.notBeforeMs) return entry.caller;
       cache.delete(authorization);
       return undefined;
     },

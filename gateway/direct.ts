@@ -45,6 +45,8 @@ export type Direct = (message: IncomingMessage, outgoing: ServerResponse) => boo
 interface DirectRoute {
   readonly method: string;
   readonly target: RegExp;
+  /** Its target's first group is the parameter, and the query its second. */
+  readonly hasParam: boolean;
   readonly handler: Handler;
 }
 
@@ -63,7 +65,7 @@ export class DirectRoutes {
 
   add(method: string, path: string, handler: Handler): void {
     const target = new RegExp(`^${path.replace(/:\w+/, '([A-Za-z0-9_-]+)')}(\\?[^#]*)?$`);
-    this.#routes.push({ method, target, handler });
+    this.#routes.push({ method, target, hasParam: path.includes(':'), handler });
   }
 
   readonly take: Direct = (message, outgoing) => {
@@ -72,7 +74,8 @@ export class DirectRoutes {
       if (route.method !== method) continue;
       const match = route.target.exec(url);
       if (match === null) continue;
-      const incoming = new NodeIncoming(message, match[1] ?? '', match[2] ?? '');
+      const [param = '', search = ''] = route.hasParam ? [match[1], match[2]] : ['', match[1]];
+      const incoming = new NodeIncoming(message, param, search);
       route.handler(incoming).then(
         (answer) => {
           if (incoming.hasArrived) writeTo(outgoing, answer);

@@ -17,7 +17,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
 /** Hono's `/a/:b` as OpenAPI's `/a/{b}`. */
 export const openApiPath = (pattern: string): string => pattern.replaceAll(/:(\w+)/g, '{$1}');
 
-function parameters(of: Parameters | undefined, where: 'path' | 'query'): Json[] {
+function parameters(of: Parameters | undefined, where: 'path' | 'query' | 'header'): Json[] {
   return Object.entries(of ?? {}).map(([name, schema]) => {
     const { description, ...shape } = jsonSchema(schema, 'input');
     return { name, in: where, required: where === 'path', description, schema: shape };
@@ -36,6 +36,7 @@ export function problemCodes(spec: Route): ProblemCode[] {
   if (
     pathNamed ||
     spec.query !== undefined ||
+    spec.headers !== undefined ||
     spec.body !== undefined ||
     spec.idempotent === true
   ) {
@@ -71,7 +72,9 @@ function problemAnswers(spec: Route): Record<string, Json> {
       description: lines.join('\n'),
       headers: {
         'X-Request-Id': { $ref: '#/components/headers/RequestId' },
-        ...(status === 503 && { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }),
+        ...((status === 429 || status === 503) && {
+          'Retry-After': { $ref: '#/components/headers/RetryAfter' },
+        }),
         ...(status === 429 && limitHeaders(spec)),
         ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
       },
@@ -102,13 +105,18 @@ function goodAnswers(spec: Route): Record<string, Json> {
 }
 
 function operation(spec: Route): Json {
-  const listed = [...parameters(spec.params, 'path'), ...parameters(spec.query, 'query')];
+  const listed = [
+    ...parameters(spec.params, 'path'),
+    ...parameters(spec.query, 'query'),
+    ...parameters(spec.headers, 'header'),
+  ];
   if (spec.idempotent === true) listed.push(idempotencyKey);
   const security = { none: [], user: [{ bearer: [] }], operator: [{ bearer: ['operator'] }] };
   const shown: Json = {
     operationId: `${spec.method.toLowerCase()}${spec.path.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase())}`,
     tags: [spec.tag],
     summary: spec.summary,
+    description: spec.description,
     security: security[spec.auth],
     responses: { ...goodAnswers(spec), ...problemAnswers(spec) },
   };

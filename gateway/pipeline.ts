@@ -26,7 +26,7 @@ export interface Pipeline {
   readonly forwarder?: Forwarder | undefined;
 }
 
-const nobody: Caller = { userId: '', operator: false };
+const nobody: Caller = { userId: '', operator: false, expiresAt: Infinity };
 const noValues = Object.freeze({});
 const noBody: BodyRead = { code: 'empty' };
 const challenge = 'Bearer realm="hongbao"';
@@ -87,6 +87,7 @@ export function handlerOf(
     schema,
     valid: new Remembered<true>(rememberedMax),
   }));
+  const headerFields = Object.entries(spec.headers ?? {});
   const queries = new Remembered<Readonly<Record<string, unknown>>>(rememberedMax);
   const bodies = new Remembered<object>(rememberedMax);
   const handle: Route['handle'] =
@@ -142,6 +143,19 @@ export function handlerOf(
       } else query = known;
     }
 
+    const headers: Record<string, unknown> = headerFields.length === 0 ? noValues : {};
+    for (const [name, schema] of headerFields) {
+      const value = incoming.header(name.toLowerCase());
+      // Empty is how some clients say that they have none.
+      if (value === undefined || value === '') continue;
+      const result = schema.safeParse(value);
+      if (result.success) headers[name] = result.data;
+      else {
+        const message = result.error.issues[0]?.message ?? 'is not valid';
+        (errors ??= []).push({ field: name, message });
+      }
+    }
+
     let idempotencyKey: string | undefined;
     if (spec.idempotent === true) {
       idempotencyKey = incoming.header('idempotency-key');
@@ -188,7 +202,7 @@ export function handlerOf(
     if (errors !== undefined && errors.length > 0) {
       return problem(requestId, 'invalid_request', { errors: bounded(errors) });
     }
-    const call = { caller, requestId, path, query, body, idempotencyKey };
+    const call = { caller, requestId, path, query, headers, body, idempotencyKey };
     if (forwarder === undefined) return handle(call);
     const about = { batchId: path['id'] ?? '', userId: caller.userId };
     const sent = body === noValues ? undefined : body;

@@ -19,6 +19,8 @@ export interface Call<
   readonly requestId: string;
   readonly path: PathValues<P>;
   readonly query: QueryValues<Q>;
+  /** By the names of `RouteSpec.headers`. */
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly body: B;
   readonly idempotencyKey: string | undefined;
 }
@@ -36,11 +38,15 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
+  /** Markdown, where a line does not tell all. */
+  readonly description?: string;
   readonly auth: 'none' | 'user' | 'operator';
   readonly params?: P;
   /** The answer when a path parameter cannot exist; otherwise it is named in a 400. */
   readonly pathRefusal?: ProblemCode;
   readonly query?: Q;
+  /** Headers of its own, by their usual spelling; an empty one counts as not given. */
+  readonly headers?: Parameters;
   readonly body?: BodySpec<B>;
   /** Only the node that holds the shard of the batch `id` can answer. */
   readonly atOwner?: boolean;

@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly lifecycle: Lifecycle;
   /** How long to go on serving with readyz 503 before the port closes, ms; for load balancers. */
   readonly graceMs?: number | undefined;
+  /** Ends what would never end by itself; called when the port closes, after the grace. */
+  readonly onClosing?: (() => void) | undefined;
 }
 
 export interface RunningServer {
@@ -125,6 +127,7 @@ export async function startServer(app: GatewayApp, options: ServerOptions): Prom
     // close() also ends connections that wait for their next request now; the sweep ends those that
     // wait a moment later, having been answered before the drain began.
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    options.onClosing?.();
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     const sweep = setInterval(() => server.closeIdleConnections(), sweepEveryMs);
     const limit = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
