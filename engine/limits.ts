@@ -77,6 +77,30 @@ export const verifiedTokensMax = 100_000;
 /** Batch ids, queries and small bodies that each route remembers as checked. */
 export const rememberedMax = 10_000;
 
+// Push streams (E5, E12)
+/** Per process; each is a connection, so the system's limit of open files has to be above it. */
+export const streamsMax = 20_000;
+/** A user's devices and tabs on one process. */
+export const userStreamsMax = 32;
+/** Pushes read at a time for one user, and users read for at the same time. */
+export const streamPageMax = 64;
+export const streamReadsMax = 8;
+/** Written to a client at a time; it takes the next only when it has taken these. */
+export const streamWriteBytesMax = 64 * 1024;
+/** A client that does not take what was written is cut off after this; it resumes. */
+export const streamSlowMs = 10_000;
+export const streamHeartbeatMs = 15_000;
+/** Heartbeats go out in this rhythm, each time to another part of the streams. */
+export const streamTickMs = 250;
+/** How long a push whose word was lost waits at most; users are asked about so many at a time. */
+export const streamSweepMs = 3_000;
+export const streamSweepUsersMax = 500;
+/** Users with open streams are kept as listeners in this rhythm. */
+export const streamTouchMs = 600_000;
+/** Clients come back after a time between these, so that those of an ended process do not come all at once. */
+export const streamRetryMsMin = 1_000;
+export const streamRetryMsMax = 5_000;
+
 // Engine
 /** Commands that may wait for one batch's load or gate. */
 export const mailboxMax = 20_000;
@@ -173,6 +197,7 @@ assert(chosenReadersMax <= audienceRequestMax, 'all readers of a post fit into o
 assert(groupMembersMax <= audienceRequestMax, 'all members of a group fit into one request');
 assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
+assert(audienceRequestMax <= audienceEventMax, 'one request is one event');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
 assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');
 assert(
@@ -190,6 +215,8 @@ assert(
   'an owner that rests is not taken for stuck',
 );
 assert(settleRestMs < settledWaitMs, 'who waits for settling is not made to wait for rest');
+assert(streamTickMs <= streamHeartbeatMs && streamTickMs <= streamSlowMs, 'a tick is the shortest');
+assert(userStreamsMax <= streamsMax, 'one user may not hold more than a process');
 assert(settleEventsMax >= flushEventsMax, 'a settle transaction holds at least one job');
 assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
@@ -198,4 +225,3 @@ assert(
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');
-assert(audienceRequestMax <= audienceEventMax, 'one request is one event');

@@ -1,6 +1,9 @@
 /** The HTTP application: the route table on Hono, and the answers for paths and methods it lacks. */
+import { ServerResponse } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import { toResponse } from './answer.ts';
+import { type Answer, toResponse, writeTo } from './answer.ts';
 import { createAuthenticator } from './auth.ts';
 import type { AppDeps } from './deps.ts';
 import { forwarderTo } from './forward.ts';
@@ -25,10 +28,11 @@ import { postRoutes } from './routes/posts.ts';
 import { profileRoutes } from './routes/profile.ts';
 import { receiveRoutes } from './routes/receive.ts';
 import { recordRoutes } from './routes/records.ts';
+import { shareRoutes } from './routes/share.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
+import { streamRoutes } from './routes/stream.ts';
 import { loggable } from './log-error.ts';
 
-import { shareRoutes } from './routes/share.ts';
 export type { AppDeps, AppOptions, Lifecycle, Log } from './deps.ts';
 
 export interface GatewayApp extends Pick<Hono<GatewayEnv>, 'fetch' | 'request' | 'routes'> {
@@ -45,15 +49,16 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...batchRoutes(deps),
     ...batchPageRoutes(deps),
     ...audienceRoutes(deps),
+    ...shareRoutes(deps),
     ...claimRoutes(deps),
     ...accountRoutes(deps),
     ...recordRoutes(deps),
     ...profileRoutes(deps),
-    ...shareRoutes(deps),
     ...contactRoutes(deps),
     ...groupRoutes(deps),
     ...conversationRoutes(deps),
     ...postRoutes(deps),
+    ...streamRoutes(deps),
     ...receiveRoutes(),
     ...serviceRoutes(deps, () => {
       text ??= JSON.stringify(openApiDocument(table, deps.options.publicUrl));
@@ -61,6 +66,17 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     }),
   ];
   return table;
+}
+
+/** An answer that goes on does so on node's response, where there is one. */
+function throughHono(c: GatewayContext, answer: Answer): Response {
+  const bindings: Partial<HttpBindings> | undefined = c.env;
+  const outgoing = bindings?.outgoing;
+  if (answer.goesOn === undefined || !(outgoing instanceof ServerResponse))
+    return toResponse(answer);
+  if (c.req.method !== 'GET') return toResponse(answer);
+  writeTo(outgoing, answer);
+  return RESPONSE_ALREADY_SENT;
 }
 
 function build(
@@ -75,7 +91,7 @@ function build(
   for (const spec of table) {
     const recorder = deps.metrics.route(spec.method, spec.path);
     const handler = handlerOf(spec, pipeline, recorder);
-    app.on(spec.method, spec.path, async (c) => toResponse(await handler(honoIncoming(c))));
+    app.on(spec.method, spec.path, async (c) => throughHono(c, await handler(honoIncoming(c))));
     if (spec.direct === true) direct.add(spec.method, spec.path, handler);
   }
   const methods = [...new Set(table.map(({ method }) => method))];

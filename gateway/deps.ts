@@ -6,6 +6,7 @@ import type { Clock } from '../engine/ports/clock.ts';
 import type { Social } from '../engine/social/port.ts';
 import type { AuthOptions } from './auth.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Streams } from './stream/streams.ts';
 
 /** Shared by the app (readyz) and the server (drain). */
 export interface Lifecycle {
@@ -35,6 +36,7 @@ export interface AppDeps {
   readonly engine: Engine;
   readonly books: Books;
   readonly social: Social;
+  readonly streams: Pick<Streams, 'open'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** CSPRNG; link keys and request id prefixes come from it. */
   readonly randomBytes: (size: number) => Uint8Array;

@@ -10,6 +10,7 @@ import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs, stopTimeoutMs } from '../engine/limits.ts';
 import type { Store } from '../engine/ports/store.ts';
+import { postgresPushes } from '../engine/push/postgres.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresSocial } from '../engine/social/postgres.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
@@ -22,6 +23,7 @@ import type { AuthOptions } from './auth.ts';
 import type { AppDeps } from './deps.ts';
 import { createMetrics } from './metrics.ts';
 import { startServer } from './server.ts';
+import { Streams } from './stream/streams.ts';
 
 const closers: { readonly what: string; close(): Promise<unknown> }[] = [];
 let stopping = false;
@@ -95,12 +97,22 @@ async function start(config: Config): Promise<Logger> {
   closers.push({ what: 'books', close: () => books.close() });
   const social = await postgresSocial({ url: databaseUrl, observer, poolMax: 8 });
   closers.push({ what: 'social', close: () => social.close() });
+  const pushes = await postgresPushes({
+    url: databaseUrl,
+    observer,
+    poolMax: 4,
+    clock: systemClock,
+  });
+  closers.push({ what: 'pushes', close: () => pushes.close() });
+  const { registry } = metrics;
+  const streams = new Streams({ pushes, clock: systemClock, log: logger, registry });
 
   const lifecycle = { draining: false };
   const deps: AppDeps = {
     engine,
     books,
     social,
+    streams,
     clock: systemClock,
     randomBytes,
     pendingEvents: () => engine.pendingEvents(),
@@ -130,7 +142,9 @@ async function start(config: Config): Promise<Logger> {
     closers.push({ what: 'metrics server', close: () => metricsServer.drain() });
   }
   const graceMs = config.drainGraceMs;
-  const server = await startServer(createApp(deps), { host, port, lifecycle, graceMs });
+  const onClosing = () => streams.end();
+  const options = { host, port, lifecycle, graceMs, onClosing };
+  const server = await startServer(createApp(deps), options);
   closers.push({ what: 'HTTP server', close: () => server.drain() });
   logger.info({ url: config.publicUrl, port: server.port }, 'serving');
   return logger;

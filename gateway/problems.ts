@@ -106,6 +106,13 @@ export const problemKinds = {
     'The conversation has no such message that the caller can see.',
   ),
 
+  // Push streams (E5, E12)
+  too_many_streams: kind(
+    429,
+    'Too many streams',
+    'The caller has too many streams open; close one, or come again later.',
+  ),
+
   // The server
   internal: kind(500, 'Internal error', 'Something went wrong here; it has been recorded.'),
   overloaded: kind(503, 'Overloaded', 'Too much work at the moment; repeat the request later.'),

@@ -14,7 +14,11 @@ import { problemCodes } from '../../gateway/openapi.ts';
 import type { ProblemCode } from '../../gateway/problems.ts';
 import type { Route } from '../../gateway/route.ts';
 import { problem as problemSchema } from '../../gateway/schemas/answers.ts';
+import { systemClock } from '../../engine/adapters/clock.ts';
+import { FakePushes } from '../../engine/push/fake.ts';
 import type { Social } from '../../engine/social/port.ts';
+import type { StreamSettings } from '../../gateway/stream/settings.ts';
+import { Streams } from '../../gateway/stream/streams.ts';
 import { noSocial, World } from './doubles.ts';
 
 export const secret = 'a secret of the tests, long enough for HS256';
@@ -40,6 +44,8 @@ export interface Ask {
 
 export interface Harness {
   readonly world: World;
+  readonly pushes: FakePushes;
+  readonly streams: Streams;
   readonly app: GatewayApp;
   readonly deps: AppDeps;
   readonly routes: readonly Route[];
@@ -54,20 +60,29 @@ export interface Harness {
 }
 
 /** @param social the real one for tests of its routes; a fake would only repeat it */
-export function harness(options: Partial<AppOptions> = {}, social: Social = noSocial): Harness {
+export function harness(
+  options: Partial<AppOptions> = {},
+  social: Social = noSocial,
+  { pushes = new FakePushes(), settings = {} as Partial<StreamSettings> } = {},
+): Harness {
   const world = new World();
-  const clock = { now: () => world.now, monotonic: () => world.now };
+  const clock = { ...systemClock, now: () => world.now, monotonic: () => world.now };
   const logged: Harness['logged'] = [];
+  const log: AppDeps['log'] = { error: (fields, message) => void logged.push({ fields, message }) };
+  const metrics = createMetrics({ process: false });
+  const { registry } = metrics;
+  const streams = new Streams({ pushes, clock, log, registry, settings });
   const deps: AppDeps = {
     engine: world.engine,
     books: world.books,
     social,
+    streams,
     clock,
     randomBytes,
     pendingEvents: () => world.engine.pendingEvents(),
-    metrics: createMetrics({ process: false }),
+    metrics,
     lifecycle: { draining: false },
-    log: { error: (fields, message) => void logged.push({ fields, message }) },
+    log,
     options: {
       publicUrl: 'https://packets.example',
       auth: { audience, secret },
@@ -115,7 +130,7 @@ export function harness(options: Partial<AppOptions> = {}, social: Social = noSo
     return { id, key };
   };
 
-  return { world, app, deps, routes, logged, token, ask, activeBatch };
+  return { world, pushes, streams, app, deps, routes, logged, token, ask, activeBatch };
 }
 
 /** The table's entry for a concrete path. */

@@ -79,6 +79,7 @@ test('the routes of the contract', () => {
       'POST /v1/feed',
       'GET /v1/microblog',
       'POST /v1/microblog',
+      'GET /v1/stream',
       'GET /r/{id}',
       'GET /livez',
       'GET /readyz',
