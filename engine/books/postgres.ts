@@ -1,5 +1,6 @@
 /** Books on Postgres: each method is one transaction or one statement of the files beside it. */
 import { silentObserver } from '../ports/observer.ts';
+import { purgePushes } from '../push/purge.ts';
 import { openPool, type PoolOptions } from '../store/pool.ts';
 import { accounts, entries } from './accounts.ts';
 import { audit, auditAlone } from './audit.ts';
@@ -55,7 +56,10 @@ export async function postgresBooks(options: BooksOptions): Promise<Books> {
     received: (userId, cursor, limit) => received(context, userId, cursor, limit),
     audit: () => audit(context),
     auditAlone: () => auditAlone(context),
-    purge: () => purge(context),
+    async purge() {
+      await purge(context);
+      await purgePushes(pool, context.now());
+    },
     ping: () =>
       pool.query('SELECT 1').then(
         () => true,

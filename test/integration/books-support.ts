@@ -14,6 +14,7 @@ import { postgresStore } from '../../engine/store/postgres.ts';
 import { freshDatabase } from '../setup/database.ts';
 
 export interface BooksUnderTest {
+  readonly url: string;
   readonly books: Books;
   readonly store: Store;
   readonly pool: Pool;
@@ -71,6 +72,7 @@ export async function booksUnderTest(): Promise<BooksUnderTest> {
     return (await inTx((tx) => books.createBatch(tx, input))).id;
   };
   return {
+    url: database.url,
     books,
     store,
     pool,
