@@ -43,7 +43,9 @@ export function page(requestId: string, body: unknown): Answer {
 /** For what cannot go on: the answer ends with its body. */
 export function toResponse({ status, headers, body, goesOn }: Answer): Response {
   goesOn?.drop();
-  return new Response(body, { status, headers });
+  // As writeTo has it, so that no browser takes text of users for markup.
+  const all = { ...headers, 'x-content-type-options': 'nosniff' };
+  return new Response(body, { status, headers: all });
 }
 
 /** Writes head and body in one piece. Does nothing when the client has gone. */
@@ -52,7 +54,7 @@ export function writeTo(outgoing: ServerResponse, { status, headers, body, goesO
     goesOn?.drop();
     return;
   }
-  const head: string[] = [];
+  const head: string[] = ['x-content-type-options', 'nosniff'];
   for (const name in headers) head.push(name, headers[name] ?? '');
   if (goesOn !== undefined) {
     outgoing.writeHead(status, head);

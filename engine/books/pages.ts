@@ -43,6 +43,11 @@ export function statusOf(context: BooksContext, row: StatusRow): BatchStatus {
   return row.claimed === row.count ? 'exhausted' : 'active';
 }
 
+/** Nothing more will be opened, so the best luck is known. */
+export function isOver(row: StatusRow): boolean {
+  return row.expired_at !== null || row.opened === row.count;
+}
+
 async function selectPage(
   connection: Connection,
   batchId: string,
@@ -134,7 +139,7 @@ export async function claimsPage(
           WHERE batch = $1 AND packet > $2::bigint ORDER BY packet LIMIT $3`,
         values: [batchId, after[0], limit + 1],
       });
-      const over = batch.opened === batch.count || batch.expired_at !== null;
+      const over = isOver(batch);
       const page = pageOf(
         rows,
         limit,

@@ -180,10 +180,17 @@ export interface SentRecord {
   readonly greeting: string;
   readonly createdAt: number;
   readonly expiresAt: number | undefined;
+  /** Who had the best luck; as `ClaimItem.best`. */
+  readonly best:
+    | { readonly packetId: string; readonly receiverId: string; readonly amount: number }
+    | undefined;
 }
 /** A packet in its receiver's records. */
 export interface ReceivedRecord {
   readonly batchId: string;
+  /** An unopened packet of an expired batch has gone back to the sender. */
+  readonly batchStatus: BatchStatus;
+  readonly mode: Mode;
   readonly packetId: string;
   readonly senderId: string;
   readonly asset: string;
@@ -191,16 +198,23 @@ export interface ReceivedRecord {
   readonly claimedAt: number;
   readonly openedAt: number | undefined;
   readonly amount: number | undefined;
+  /** As `ClaimItem.best`. */
+  readonly best: boolean;
 }
-/** Totals over all pages, per asset. */
-export interface RecordTotals {
+/** Totals over all pages, per asset: what was opened of so many packets. */
+export interface ReceivedTotals {
   readonly asset: string;
   readonly count: number;
   readonly amount: number;
 }
+/** What so many confirmed batches held, and what became of it so far. */
+export interface SentTotals extends ReceivedTotals {
+  readonly openedAmount: number;
+  readonly refundedAmount: number;
+}
 /** A page of records with totals over all pages. */
-export type RecordsResult<T> =
-  | ({ readonly code: 'page'; readonly totals: readonly RecordTotals[] } & Page<T>)
+export type RecordsResult<T, Totals> =
+  | ({ readonly code: 'page'; readonly totals: readonly Totals[] } & Page<T>)
   | { readonly code: 'bad_cursor' };
 
 /** One asset's sides, each derived from its own records, minor units (invariant 1). */
@@ -285,13 +299,13 @@ export interface Books {
     userId: string,
     cursor: string | undefined,
     limit: number,
-  ): Promise<RecordsResult<SentRecord>>;
+  ): Promise<RecordsResult<SentRecord, SentTotals>>;
   /** Packets the user received, newest first, with totals per asset. */
   received(
     userId: string,
     cursor: string | undefined,
     limit: number,
-  ): Promise<RecordsResult<ReceivedRecord>>;
+  ): Promise<RecordsResult<ReceivedRecord, ReceivedTotals>>;
   /** Derives every side from its own records in one snapshot; reads every row. (invariants 1, 5, 6) */
   audit(): Promise<Audit>;
   /** The same, unless another `auditAlone` of any process is under way: then undefined, at once. */

@@ -1,8 +1,9 @@
 /** What the caller sent and received, with totals per asset. */
+import type { z } from 'zod';
 import type { ReceivedRecord, RecordsResult, SentRecord } from '../../engine/books/types.ts';
 import { pageSizeDefault } from '../../engine/limits.ts';
 import type { AppDeps } from '../deps.ts';
-import { page, type Answer } from '../answer.ts';
+import { page } from '../answer.ts';
 import { isoTime, isoTimeMaybe } from '../http.ts';
 import { invalidField } from '../problems.ts';
 import { route, type Route } from '../route.ts';
@@ -13,9 +14,9 @@ import { unsettled } from './settled.ts';
 const tag = 'Accounts and records';
 const query = { cursor: fields.cursor, after: fields.after, limit: fields.pageLimit };
 
-function sentItem(record: SentRecord): object {
+function shownSent(record: SentRecord): object {
   const { batchId, status, mode, asset, count, claimed, opened, total } = record;
-  const { openedAmount, refundedAmount, greeting } = record;
+  const { openedAmount, refundedAmount, greeting, best } = record;
   return {
     batchId,
     status,
@@ -30,13 +31,17 @@ function sentItem(record: SentRecord): object {
     greeting,
     createdAt: isoTime(record.createdAt),
     expiresAt: isoTimeMaybe(record.expiresAt),
+    best,
   };
 }
 
-function receivedItem(record: ReceivedRecord): object {
-  const { batchId, packetId, senderId, asset, greeting, openedAt, amount } = record;
+function shownReceived(record: ReceivedRecord): object {
+  const { batchId, batchStatus, mode, packetId, senderId, asset, greeting } = record;
+  const { openedAt, amount, best } = record;
   return {
     batchId,
+    batchStatus,
+    mode,
     packetId,
     senderId,
     asset,
@@ -45,58 +50,62 @@ function receivedItem(record: ReceivedRecord): object {
     claimedAt: isoTime(record.claimedAt),
     openedAt: isoTimeMaybe(openedAt),
     amount,
+    best: best ? true : undefined,
   };
 }
 
-function recordsAnswer<T>(
-  requestId: string,
-  result: RecordsResult<T>,
-  show: (record: T) => object,
-): Answer {
-  if (result.code === 'bad_cursor') return invalidField(requestId, 'cursor', 'is not a cursor');
-  const totals = result.totals.map(({ asset, count, amount }) => ({ asset, count, amount }));
-  const items = result.items.map((record) => show(record));
-  return page(requestId, { items, totals, next: result.next });
+/** One page of the caller's own; nobody else's can be asked for. */
+function records<T>(
+  { engine }: AppDeps,
+  spec: {
+    readonly path: string;
+    readonly summary: string;
+    readonly schema: z.ZodType;
+    read: (
+      userId: string,
+      cursor: string | undefined,
+      limit: number,
+    ) => Promise<RecordsResult<T, object>>;
+    show: (record: T) => object;
+  },
+): Route {
+  const { path, summary, schema, read, show } = spec;
+  return route({
+    method: 'GET',
+    path,
+    tag,
+    summary,
+    auth: 'user',
+    query,
+    answers: { 200: { description: 'One page.', schema } },
+    problems: ['not_settled_yet', 'unknown'],
+    async handle({ caller, requestId, query: { cursor, after, limit } }) {
+      const { userId } = caller;
+      const wait = await unsettled(engine, requestId, { userId, after });
+      if (wait !== undefined) return wait;
+      const result = await read(userId, cursor, Number(limit ?? pageSizeDefault));
+      if (result.code === 'bad_cursor') return invalidField(requestId, 'cursor', 'is not a cursor');
+      const items = result.items.map((record) => show(record));
+      return page(requestId, { items, totals: result.totals, next: result.next });
+    },
+  });
 }
 
-export function recordRoutes({ books, engine }: AppDeps): Route[] {
-  const sent = route({
-    method: 'GET',
+export function recordRoutes(deps: AppDeps): Route[] {
+  const { books } = deps;
+  const sent = records(deps, {
     path: '/v1/me/sent',
-    tag,
-    summary: 'Batches the caller sent, newest first',
-    auth: 'user',
-    query,
-    answers: { 200: { description: 'One page.', schema: answers.sentRecords } },
-    problems: ['not_settled_yet', 'unknown'],
-    async handle(call) {
-      const { userId } = call.caller;
-      const { cursor, after, limit } = call.query;
-      const wait = await unsettled(engine, call.requestId, { userId, after });
-      if (wait !== undefined) return wait;
-      const result = await books.sent(userId, cursor, Number(limit ?? pageSizeDefault));
-      return recordsAnswer(call.requestId, result, sentItem);
-    },
+    summary: 'Batches the caller sent, newest first, with totals over all pages',
+    schema: answers.sentRecords,
+    read: (userId, cursor, limit) => books.sent(userId, cursor, limit),
+    show: shownSent,
   });
-
-  const received = route({
-    method: 'GET',
+  const received = records(deps, {
     path: '/v1/me/received',
-    tag,
-    summary: 'Packets the caller received, newest first',
-    auth: 'user',
-    query,
-    answers: { 200: { description: 'One page.', schema: answers.receivedRecords } },
-    problems: ['not_settled_yet', 'unknown'],
-    async handle(call) {
-      const { userId } = call.caller;
-      const { cursor, after, limit } = call.query;
-      const wait = await unsettled(engine, call.requestId, { userId, after });
-      if (wait !== undefined) return wait;
-      const result = await books.received(userId, cursor, Number(limit ?? pageSizeDefault));
-      return recordsAnswer(call.requestId, result, receivedItem);
-    },
+    summary: 'Packets the caller received, newest first, with totals over all pages',
+    schema: answers.receivedRecords,
+    read: (userId, cursor, limit) => books.received(userId, cursor, limit),
+    show: shownReceived,
   });
-
   return [sent, received];
 }

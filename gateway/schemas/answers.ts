@@ -115,9 +115,7 @@ export const entries = z.strictObject({
   ),
   next,
 });
-const totals = z.array(
-  z.strictObject({ asset: fields.asset, count: fields.quantity, amount: fields.quantity }),
-);
+const totals = { asset: fields.asset, count: fields.quantity, amount: fields.quantity };
 export const sentRecords = z.strictObject({
   items: z.array(
     z.strictObject({
@@ -134,9 +132,25 @@ export const sentRecords = z.strictObject({
       greeting: z.string(),
       createdAt: fields.time,
       expiresAt: fields.time.optional(),
+      best: z
+        .strictObject({
+          packetId: fields.packetId,
+          receiverId: fields.userId,
+          amount: fields.amount,
+        })
+        .optional()
+        .meta({ description: 'The largest amount, once all are opened or the batch has expired.' }),
     }),
   ),
-  totals,
+  totals: z
+    .array(
+      z.strictObject({
+        ...totals,
+        openedAmount: fields.quantity,
+        refundedAmount: fields.quantity,
+      }),
+    )
+    .meta({ description: 'Of confirmed batches; the rest of `amount` can still be opened.' }),
   next,
 });
 export const receivedRecords = z.strictObject({
@@ -151,9 +165,18 @@ export const receivedRecords = z.strictObject({
       claimedAt: fields.time,
       openedAt: fields.time.optional(),
       amount: fields.amount.optional(),
+      batchStatus: fields.batchStatus.meta({
+        description: 'An unopened packet of an `expired` batch has gone back to the sender.',
+      }),
+      mode: fields.mode,
+      best: z.literal(true).optional().meta({
+        description: 'The largest amount, once all are opened or the batch has expired.',
+      }),
     }),
   ),
-  totals,
+  totals: z
+    .array(z.strictObject(totals))
+    .meta({ description: 'Packets, and what was opened of them.' }),
   next,
 });
 

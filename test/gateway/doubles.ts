@@ -340,19 +340,22 @@ export class World {
       const items = [...this.batches.keys()].flatMap((id) => {
         const result = this.pageOf(id, userId, undefined);
         return result.code === 'page' && result.page.isSender
-          ? [{ ...result.page, batchId: id }]
+          ? [{ ...result.page, batchId: id, best: undefined }]
           : [];
       });
-      const totals = [{ asset: 'CNY', count: items.length, amount: 500 }];
+      const totals = [
+        { asset: 'CNY', count: items.length, amount: 500, openedAmount: 1, refundedAmount: 0 },
+      ];
       return Promise.resolve({ code: 'page', items, totals, next: undefined });
     },
     received: (userId, cursor) => {
       if (cursor !== undefined) return Promise.resolve({ code: 'bad_cursor' });
-      const items = [...this.batches.values()].flatMap(({ packets, senderId, greeting }) =>
-        packets
+      const items = [...this.batches.values()].flatMap(({ packets, senderId, greeting, mode }) => {
+        const more = { senderId, greeting, mode, batchStatus: 'active' as const, best: false };
+        return packets
           .filter(({ receiverId }) => receiverId === userId)
-          .map((packet) => ({ ...packet, senderId, greeting })),
-      );
+          .map((packet) => ({ ...packet, ...more }));
+      });
       const totals = [{ asset: 'CNY', count: items.length, amount: 1 }];
       return Promise.resolve({ code: 'page', items, totals, next: undefined });
     },

@@ -145,6 +145,7 @@ function specOf(routes: readonly Route[], method: string, path: string): Route |
 function assertDocumented(spec: Route, response: Response, json: unknown): void {
   const { status, headers } = response;
   const where = `${spec.method} ${spec.path} ${status} ${JSON.stringify(json)}`;
+  assert.equal(headers.get('x-content-type-options'), 'nosniff', where);
   assert.match(headers.get('x-request-id') ?? '', /^[A-Za-z0-9._~:-]{1,64}$/, where);
   if (status < 400) {
     const answer = spec.answers[status];

@@ -37,7 +37,9 @@ describe('accounts and records', () => {
     expect(sent.json.items).toMatchObject([
       { batchId: id, status: 'active', total: 500, claimed: 1 },
     ]);
-    expect(sent.json.totals).toEqual([{ asset: 'CNY', count: 1, amount: 500 }]);
+    expect(sent.json.totals).toEqual([
+      { asset: 'CNY', count: 1, amount: 500, openedAmount: 1, refundedAmount: 0 },
+    ]);
     const received = await ask('GET', '/v1/me/received', { as: 'bob' });
     expect(received.json.items).toMatchObject([
       { batchId: id, packetId: `${id}-1`, senderId: 'ann', status: 'opened', amount: 1 },

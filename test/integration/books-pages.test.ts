@@ -196,8 +196,8 @@ describe('records and entries', () => {
     const first = await under.books.sent('nia', undefined, 4);
     if (first.code !== 'page') throw new Error(first.code);
     expect(first.totals).toEqual([
-      { asset: 'CNY', count: 4, amount: 40 },
-      { asset: 'points', count: 1, amount: 10 },
+      { asset: 'CNY', count: 4, amount: 40, openedAmount: 0, refundedAmount: 0 },
+      { asset: 'points', count: 1, amount: 10, openedAmount: 0, refundedAmount: 0 },
     ]);
     expect(first.items[0]).toMatchObject({ status: 'awaiting_confirmation', expiresAt: undefined });
     const second = await under.books.sent('nia', first.next, 4);
