@@ -83,8 +83,7 @@ export class Channel {
 
   #give(from: number, page: readonly EventText[]): boolean {
     let complete = true;
-    // A copy: who is closed by a write leaves the list.
-    for (const client of [...this.#clients]) {
+    for (const client of this.#clients) {
       if (!client.ready) continue;
       // Who came during the read and lacks even more has the next turn.
       if (client.sent < from || !client.deliver(page)) complete = false;
@@ -96,7 +95,7 @@ export class Channel {
   async #compare(pushes: Pushes): Promise<void> {
     const { newest, purged } = await pushes.listen(this.userId);
     this.#said = 0;
-    for (const client of [...this.#clients]) {
+    for (const client of this.#clients) {
       if (client.ready && (client.sent < purged || client.sent > newest)) client.reset(newest);
     }
   }

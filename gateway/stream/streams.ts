@@ -5,15 +5,15 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
-import type { Clock, Timer } from '../../engine/ports/clock.ts';
+import type { Clock } from '../../engine/ports/clock.ts';
 import type { Listening, Pushes } from '../../engine/push/port.ts';
-import type { GoesOn } from '../answer.ts';
 import type { Log } from '../deps.ts';
 import { loggable } from '../log-error.ts';
 import { Channel } from './channel.ts';
 import { StreamClient } from './client.ts';
-import { openedEvent, resetEvent, retryLine } from './events.ts';
 import { type StreamCounts, streamCounts } from './metrics.ts';
+import { beginningOf, headOf, type Opening, type StreamRequest, within } from './opening.ts';
+import { Rhythm } from './rhythm.ts';
 import { type StreamSettings, streamSettings } from './settings.ts';
 import { Sweep } from './sweep.ts';
 import { Turns } from './turns.ts';
@@ -26,17 +26,15 @@ export interface StreamsDeps {
   readonly settings?: Partial<StreamSettings> | undefined;
 }
 
-export interface StreamRequest {
-  readonly userId: string;
+interface Begun {
+  readonly from: number;
+  readonly newest: number;
   readonly expiresAt: number;
-  /** The last number the client has; undefined: it begins now. */
-  readonly after: number | undefined;
+  readonly outgoing: ServerResponse;
 }
 
-export type Opening =
-  | { readonly code: 'opened'; readonly head: string; readonly goesOn: GoesOn }
-  /** The process, the user, or nobody any more may have another stream; or it took too long. */
-  | { readonly code: 'overloaded' | 'too_many_streams' | 'not_ready' | 'unknown' };
+/** Prime to most spans, and about an eighth of the usual one. */
+const retryStepMs = 619;
 
 export class Streams {
   readonly #deps: StreamsDeps;
@@ -46,25 +44,22 @@ export class Streams {
   readonly #clients = new Set<StreamClient>();
   readonly #turns: Turns<Channel>;
   readonly #sweep: Sweep;
-  readonly #slots: number;
+  readonly #rhythm: Rhythm;
   /** Open and being opened. */
   #size = 0;
   #opened = 0;
-  #begun = 0;
-  #tick = 0;
-  #timer: Timer | undefined;
   #ended = false;
   #readsFail = false;
 
   constructor(deps: StreamsDeps) {
     this.#deps = deps;
+    const { pushes, clock } = deps;
     const settings = { ...streamSettings, ...deps.settings };
     this.#settings = settings;
     this.#counts = streamCounts(deps.registry, () => this.#clients.size);
-    this.#slots = Math.max(1, Math.round(settings.heartbeatMs / settings.tickMs));
     this.#turns = new Turns(settings.readsMax, (channel) => this.#turn(channel));
     this.#sweep = new Sweep({
-      pushes: deps.pushes,
+      pushes,
       usersMax: settings.sweepUsersMax,
       users: () => [...this.#channels.keys()],
       hear: (userId, newest) => {
@@ -72,7 +67,13 @@ export class Streams {
         if (channel?.hearNewest(newest) === true) this.#turns.ask(channel);
       },
     });
-    deps.pushes.watch((userIds) => this.#hear(userIds));
+    const sweep = () => this.#reported(this.#sweep.run());
+    const touch = () => this.#reported(this.#sweep.touch());
+    this.#rhythm = new Rhythm({ clock, clients: this.#clients, settings, sweep, touch });
+    pushes.watch((userIds) => {
+      if (userIds !== undefined) this.#hear(userIds);
+      else if (this.#channels.size > 0) sweep();
+    });
   }
 
   get counts(): Readonly<StreamCounts> {
@@ -104,60 +105,47 @@ export class Streams {
       channel.opening -= 1;
       this.#leave(channel);
     };
+    let listening: Listening | undefined;
     try {
-      const listening = await within(
-        this.#deps.clock,
-        openTimeoutMs,
-        this.#deps.pushes.listen(userId),
-      );
-      if (listening !== undefined) {
-        const takeOver = (outgoing: ServerResponse) =>
-          this.#begin(channel, request, listening, outgoing);
-        return { code: 'opened', head: this.#head(after, listening), goesOn: { takeOver, drop } };
-      }
-    } catch (error) {
-      drop();
-      throw error;
+      const { clock, pushes } = this.#deps;
+      listening = await within(clock, openTimeoutMs, pushes.listen(userId));
+    } finally {
+      if (listening === undefined) drop();
     }
-    drop();
-    return { code: 'unknown' };
+    if (listening === undefined) return { code: 'unknown' };
+    const { newest } = listening;
+    const beginning = beginningOf(after, listening);
+    if (after !== undefined) this.#counts.resumes += 1;
+    if (beginning.isReset) this.#counts.resets += 1;
+    const takeOver = (outgoing: ServerResponse) => {
+      channel.opening -= 1;
+      this.#begin(channel, { ...request, from: beginning.from, newest, outgoing });
+    };
+    const head = headOf(beginning, newest, this.#nextRetryMs());
+    return { code: 'opened', head, goesOn: { takeOver, drop } };
   }
 
   /** Ends all streams at once and opens no more: their clients go on elsewhere. */
   end(): void {
     this.#ended = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    for (const client of [...this.#clients]) client.end();
+    this.#rhythm.stop();
+    for (const client of this.#clients) client.end();
   }
 
-  /** What a stream begins with: the client then knows that it is connected, and where it resumes from. */
-  #head(after: number | undefined, { newest, purged }: Listening): string {
+  /** Steps that go round evenly, so that clients of an ended process come back spread out. */
+  #nextRetryMs(): number {
     const { retryMsMin, retryMsMax } = this.#settings;
-    // Steps that go round evenly, so that clients of an ended process come back spread out.
-    const retryMs = retryMsMin + ((this.#opened * 619) % (retryMsMax - retryMsMin + 1));
     this.#opened += 1;
-    if (after === undefined) return retryLine(retryMs) + openedEvent(newest, newest);
-    this.#counts.resumes += 1;
-    if (!isKept(after, { newest, purged })) {
-      this.#counts.resets += 1;
-      return retryLine(retryMs) + openedEvent(newest, newest) + resetEvent(newest);
-    }
-    return retryLine(retryMs) + openedEvent(after, newest);
+    return retryMsMin + ((this.#opened * retryStepMs) % (retryMsMax - retryMsMin + 1));
   }
 
-  #begin(
-    channel: Channel,
-    { after, expiresAt }: StreamRequest,
-    listening: Listening,
-    outgoing: ServerResponse,
-  ): void {
-    const { newest } = listening;
+  #begin(channel: Channel, begun: Begun): void {
+    const { from, newest, expiresAt, outgoing } = begun;
     const client = new StreamClient({
       outgoing,
-      sent: after !== undefined && isKept(after, listening) ? after : newest,
+      sent: from,
       expiresAt,
-      slot: this.#begun % this.#slots,
+      slot: this.#rhythm.nextSlot(),
       writeBytesMax: this.#settings.writeBytesMax,
       counts: this.#counts,
       onReady: () => this.#turns.ask(channel),
@@ -167,14 +155,10 @@ export class Streams {
         this.#leave(channel);
       },
     });
-    this.#begun += 1;
-    channel.opening -= 1;
     this.#clients.add(client);
+    if (channel.add(client, newest)) this.#turns.ask(channel);
     if (this.#ended) client.end();
-    else {
-      if (channel.add(client, newest)) this.#turns.ask(channel);
-      this.#timer ??= this.#deps.clock.after(this.#settings.tickMs, () => this.#onTick());
-    }
+    else this.#rhythm.start();
   }
 
   #leave(channel: Channel): void {
@@ -184,11 +168,7 @@ export class Streams {
     this.#turns.forget(channel);
   }
 
-  #hear(userIds: readonly string[] | undefined): void {
-    if (userIds === undefined) {
-      if (this.#channels.size > 0) this.#sweepNow();
-      return;
-    }
+  #hear(userIds: readonly string[]): void {
     for (const userId of userIds) {
       const channel = this.#channels.get(userId);
       if (channel === undefined) continue;
@@ -210,46 +190,9 @@ export class Streams {
     }
   }
 
-  /** One timer for all streams; none while there are none. */
-  #onTick(): void {
-    this.#timer = undefined;
-    const { tickMs, slowMs, sweepMs, touchMs } = this.#settings;
-    const now = this.#deps.clock.now();
-    const slot = this.#tick % this.#slots;
-    for (const client of this.#clients) {
-      if (client.expiresAt <= now) client.end();
-      else if (client.slot === slot) client.beat();
-      else client.checkSlow(slowMs / tickMs);
-    }
-    this.#tick += 1;
-    if (this.#tick % Math.ceil(sweepMs / tickMs) === 0) this.#sweepNow();
-    if (this.#tick % Math.ceil(touchMs / tickMs) === 0) this.#touch();
-    if (this.#clients.size === 0 || this.#ended) return;
-    this.#timer = this.#deps.clock.after(tickMs, () => this.#onTick());
+  #reported(work: Promise<void>): void {
+    work.catch((error: unknown) =>
+      this.#deps.log.error(loggable(error), 'listeners could not be asked about'),
+    );
   }
-
-  #sweepNow(): void {
-    this.#sweep.run().catch((error: unknown) => this.#report(error));
-  }
-
-  #touch(): void {
-    this.#sweep.touch().catch((error: unknown) => this.#report(error));
-  }
-
-  #report(error: unknown): void {
-    this.#deps.log.error(loggable(error), 'listeners could not be asked about');
-  }
-}
-
-/** All pushes after this number can be had. One above the newest was never given to anybody here. */
-function isKept(after: number, { newest, purged }: Listening): boolean {
-  return after >= purged && after <= newest;
-}
-
-/** Undefined when it takes longer. */
-function within<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(limitMs, () => resolve(undefined));
-    work.then(resolve, reject).finally(() => timer.cancel());
-  });
 }

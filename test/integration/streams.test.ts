@@ -1,0 +1,176 @@
+/**
+ * Push streams on real processes: word goes from any node to any other, and a client sees every number once and in
+ * order although its server is killed again and again (E12, T5).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { freshDatabase } from '../setup/database.ts';
+import { EventStream, type StreamEvent } from '../setup/event-stream.ts';
+import { startRedis } from '../setup/redis.ts';
+import {
+  type Client,
+  clientWith,
+  freePort,
+  startServer,
+  type TestServer,
+} from '../setup/server.ts';
+
+const endings: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).toReversed()) await end();
+});
+
+async function databases(): Promise<Record<string, string>> {
+  const database = await freshDatabase();
+  endings.push(() => database.drop());
+  const redis = await startRedis();
+  endings.push(() => redis.remove());
+  return { DATABASE_URL: database.url, REDIS_URL: redis.url };
+}
+
+async function start(env: Record<string, string>, name = 'a'): Promise<TestServer> {
+  const port = env['PORT'] ?? String(await freePort());
+  const nodeUrl = `http://127.0.0.1:${port}`;
+  const server = await startServer({ ...env, NODE_ID: name, NODE_URL: nodeUrl, PORT: port });
+  endings.push(() => server.end('SIGKILL'));
+  return server;
+}
+
+async function tokenOf(url: string, userId: string): Promise<string> {
+  const response = await fetch(`${url}/v1/dev/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ userId }),
+  });
+  return ((await response.json()) as { token: string }).token;
+}
+
+/** Contacts, so that one may write to the other. */
+async function befriend(url: string, tokens: { ann: string; bob: string }): Promise<void> {
+  const asked = await clientWith(url, tokens.bob).post('/v1/contacts', { userId: 'ann' });
+  const accepted = await clientWith(url, tokens.ann).post('/v1/contacts/bob/accept');
+  expect([asked.status < 300, accepted.status < 300]).toEqual([true, true]);
+}
+
+/** Repeated under its key until it is answered: then it is there once. */
+async function sayTo(client: Client, userId: string, text: string): Promise<void> {
+  for (;;) {
+    const key = { 'idempotency-key': text };
+    const said = await client.post('/v1/messages', { to: { userId }, text }, key).catch(() => null);
+    if (said?.status === 201) return;
+    if (said !== null && said.status !== 503 && said.status !== 409) {
+      throw new Error(`not said: ${JSON.stringify(said)}`);
+    }
+    await sleep(20);
+  }
+}
+
+const textsOf = (events: readonly StreamEvent[]) =>
+  events.filter(({ type }) => type === 'message.created').map(({ data }) => data.text as string);
+
+it(
+  'what happens on one node is told on the other, and resumed there',
+  { timeout: 120_000 },
+  async () => {
+    const env = await databases();
+    const [here, there] = [await start(env, 'a'), await start(env, 'b')];
+    const tokens = { ann: await tokenOf(here.url, 'ann'), bob: await tokenOf(here.url, 'bob') };
+    await befriend(here.url, tokens);
+    const first = await EventStream.open(there.url, tokens.ann);
+    const second = await EventStream.open(here.url, tokens.ann);
+    const bob = clientWith(here.url, tokens.bob);
+    for (let n = 1; n <= 20; n += 1) await sayTo(bob, 'ann', `line-${n}`);
+    const expected = Array.from({ length: 20 }, (_, i) => `line-${i + 1}`);
+    for (const stream of [first, second]) {
+      await stream.atLeast(21);
+      expect(textsOf(stream.events)).toEqual(expected);
+    }
+    second.destroy();
+    await sayTo(bob, 'ann', 'line-21');
+    const resumed = await EventStream.open(there.url, tokens.ann, {
+      lastEventId: second.lastEventId,
+    });
+    await resumed.atLeast(2);
+    expect(textsOf(resumed.events)).toEqual(['line-21']);
+
+    // A node that is told to end lets its clients go at once.
+    const startedAt = performance.now();
+    expect(await there.end('SIGTERM')).toBe(0);
+    await Promise.all([first.closed, resumed.closed]);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  },
+);
+
+/** A client as the documents describe it: comes back with its last id, whatever happened. */
+class Reader {
+  readonly #url: string;
+  readonly #token: string;
+  readonly events: StreamEvent[] = [];
+  connections = 0;
+  #last: string | undefined;
+  #stopped = false;
+  #stream: EventStream | undefined;
+  readonly #ended: Promise<void>;
+
+  constructor(url: string, token: string) {
+    this.#url = url;
+    this.#token = token;
+    this.#ended = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const options = { lastEventId: this.#last };
+      const stream = await EventStream.open(this.#url, this.#token, options).catch(() => null);
+      if (stream === null) {
+        await sleep(20);
+        continue;
+      }
+      this.#stream = stream;
+      this.connections += 1;
+      await stream.closed;
+      this.events.push(...stream.events);
+      this.#last = stream.lastEventId ?? this.#last;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stream?.destroy();
+    await this.#ended;
+  }
+
+  /** Of all connections, also the one that is open. */
+  get soFar(): number {
+    return this.events.length + (this.#stream?.isClosed === false ? this.#stream.events.length : 0);
+  }
+}
+
+it('a server killed in the middle: every number once, in order', { timeout: 180_000 }, async () => {
+  const env = { ...(await databases()), PORT: String(await freePort()) };
+  let server = await start(env);
+  const { url } = server;
+  const tokens = { ann: await tokenOf(url, 'ann'), bob: await tokenOf(url, 'bob') };
+  await befriend(url, tokens);
+  const reader = new Reader(url, tokens.ann);
+  while (reader.soFar === 0) await sleep(10);
+
+  const lines = Array.from({ length: 400 }, (_, i) => `line-${i + 1}`);
+  const bob = clientWith(url, tokens.bob);
+  const saying = (async () => {
+    for (const line of lines) await sayTo(bob, 'ann', line);
+  })();
+  for (let round = 0; round < 3; round += 1) {
+    await sleep(250);
+    await server.end('SIGKILL');
+    server = await start(env);
+  }
+  await saying;
+  await expect.poll(() => reader.connections, { timeout: 20_000 }).toBeGreaterThan(3);
+  const told = () => reader.soFar - reader.connections;
+  await expect.poll(told, { timeout: 20_000 }).toBeGreaterThanOrEqual(lines.length);
+  await reader.stop();
+  const pushes = reader.events.filter(({ type }) => type !== 'stream.opened');
+  expect(pushes.map(({ id }) => Number(id))).toEqual(lines.map((_, i) => i + 1));
+  expect(textsOf(pushes)).toEqual(lines);
+});
