@@ -6,6 +6,7 @@ import { millionTable } from './http/million.ts';
 import { rowsOf } from './http/rows.ts';
 import { httpTables } from './http/tables.ts';
 import { type Settings, settingsOf } from './settings.ts';
+import { streamsBench, streamsTable } from './streams.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { describeMachine, machineLine } from './support/machine.ts';
 import { findRedisServer } from './support/redis.ts';
@@ -41,6 +42,13 @@ async function main(settings: Settings): Promise<number> {
       const results = { rows, goals, millions, rounds };
       print(`\n${await writeResult('http', machine, settings, results)}\n`);
       if ([...rounds, ...millions].some(({ problems }) => problems.length > 0)) code = 1;
+      await cleanup.run();
+    }
+    if (settings.parts.includes('streams')) {
+      const result = await streamsBench(settings, cleanup, print);
+      print(`\n${streamsTable(result, settings.markdown)}`);
+      print(`\n${await writeResult('streams', machine, settings, result)}\n`);
+      if (result.lost > 0) code = 1;
       await cleanup.run();
     }
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Options of `npm run bench`. */
 import { parseArgs } from 'node:util';
 import type { HttpSettings } from './http.ts';
+import type { StreamsSettings } from './streams.ts';
 
 const numbers = {
   seconds: 3,
@@ -11,11 +12,14 @@ const numbers = {
   packets: 1_000_000,
   'spread-batches': 10_000,
   window: 5_000,
+  streams: 10_000,
+  'idle-seconds': 20,
 };
-const parts = ['engine', 'http', 'million'];
+const parts = ['engine', 'http', 'million', 'streams'];
 const workloads = ['hot', 'spread', 'losers', 'details', 'lifecycle'];
 const targets = ['ours-redis', 'ours-embedded', 'redis-lua', 'pg-row-lock', 'bullmq-per-claim'];
 const hotConnections = '256,64,1000';
+const fanOut = '1000,4999';
 
 const help = `npm run bench -- [options]
   --only LIST            of ${parts.join(', ')}, and of workloads: ${workloads.join(', ')}
@@ -29,16 +33,19 @@ const help = `npm run bench -- [options]
   --packets N            of a hot batch, default ${numbers.packets}
   --spread-batches N     default ${numbers['spread-batches']}
   --window N             engine: claims under way, default ${numbers.window}
+  --streams N            held open, default ${numbers.streams}; needs so many open files, and some
+  --fan-out LIST         streams a message goes to, default ${fanOut}
+  --idle-seconds N       that CPU of idle streams is measured for, default ${numbers['idle-seconds']}
   --markdown             tables as Markdown`;
 
-export interface Settings extends HttpSettings {
+export interface Settings extends HttpSettings, StreamsSettings {
   readonly window: number;
   readonly markdown: boolean;
 }
 
 /** @throws Error with lines for the user */
 export function settingsOf(args: readonly string[]): Settings {
-  const lists = ['only', 'targets', 'hot-connections'];
+  const lists = ['only', 'targets', 'hot-connections', 'fan-out'];
   const options = Object.fromEntries(
     [...Object.keys(numbers), ...lists].map((name) => [name, { type: 'string' as const }]),
   );
@@ -60,6 +67,10 @@ export function settingsOf(args: readonly string[]): Settings {
     if (stranger === undefined) return named;
     throw new Error(`--${name}: there is no ${stranger}\n${help}`);
   };
+  const integers = (name: string, usual: string) =>
+    String(given[name] ?? usual)
+      .split(',')
+      .map((count) => integer(name, count, 1));
   const only = list('only', [...parts, ...workloads]);
   const chosen = workloads.filter((name) => only.includes(name));
   const named = parts.filter((name) => only.includes(name));
@@ -68,9 +79,7 @@ export function settingsOf(args: readonly string[]): Settings {
     parts: everything ? parts : [...named, ...(chosen.length > 0 ? ['http'] : [])],
     workloads: chosen.length > 0 ? chosen : workloads,
     targets: list('targets', targets),
-    hotConnections: String(given['hot-connections'] ?? hotConnections)
-      .split(',')
-      .map((count) => integer('hot-connections', count, 1)),
+    hotConnections: integers('hot-connections', hotConnections),
     seconds: number('seconds'),
     rounds: number('rounds'),
     openRounds: number('open-rounds', 0),
@@ -79,6 +88,9 @@ export function settingsOf(args: readonly string[]): Settings {
     packets: number('packets', 2),
     spreadBatches: number('spread-batches'),
     window: number('window'),
+    streams: number('streams'),
+    fanOut: integers('fan-out', fanOut),
+    idleSeconds: number('idle-seconds'),
     markdown: given['markdown'] === true,
   };
 }

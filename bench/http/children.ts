@@ -30,7 +30,8 @@ export function startHelper(
   return { child, pid: child.pid ?? 0, stop };
 }
 
-async function nextMessage<T>(child: ChildProcess): Promise<T> {
+/** Rejects when the process ends before. */
+export async function nextMessage<T>(child: ChildProcess): Promise<T> {
   const ended = new AbortController();
   const { signal } = ended;
   try {
