@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { freshDatabase } from '../setup/database.ts';
 import { EventStream, type StreamEvent } from '../setup/event-stream.ts';
+import { StreamReader } from '../setup/stream-reader.ts';
 import { startRedis } from '../setup/redis.ts';
 import {
   type Client,
@@ -101,59 +102,14 @@ it(
   },
 );
 
-/** A client as the documents describe it: comes back with its last id, whatever happened. */
-class Reader {
-  readonly #url: string;
-  readonly #token: string;
-  readonly events: StreamEvent[] = [];
-  connections = 0;
-  #last: string | undefined;
-  #stopped = false;
-  #stream: EventStream | undefined;
-  readonly #ended: Promise<void>;
-
-  constructor(url: string, token: string) {
-    this.#url = url;
-    this.#token = token;
-    this.#ended = this.#run();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped) {
-      const options = { lastEventId: this.#last };
-      const stream = await EventStream.open(this.#url, this.#token, options).catch(() => null);
-      if (stream === null) {
-        await sleep(20);
-        continue;
-      }
-      this.#stream = stream;
-      this.connections += 1;
-      await stream.closed;
-      this.events.push(...stream.events);
-      this.#last = stream.lastEventId ?? this.#last;
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#stream?.destroy();
-    await this.#ended;
-  }
-
-  /** Of all connections, also the one that is open. */
-  get soFar(): number {
-    return this.events.length + (this.#stream?.isClosed === false ? this.#stream.events.length : 0);
-  }
-}
-
 it('a server killed in the middle: every number once, in order', { timeout: 180_000 }, async () => {
   const env = { ...(await databases()), PORT: String(await freePort()) };
   let server = await start(env);
   const { url } = server;
   const tokens = { ann: await tokenOf(url, 'ann'), bob: await tokenOf(url, 'bob') };
   await befriend(url, tokens);
-  const reader = new Reader(url, tokens.ann);
-  while (reader.soFar === 0) await sleep(10);
+  const reader = new StreamReader(url, tokens.ann);
+  await reader.opened();
 
   const lines = Array.from({ length: 400 }, (_, i) => `line-${i + 1}`);
   const bob = clientWith(url, tokens.bob);
@@ -167,10 +123,10 @@ it('a server killed in the middle: every number once, in order', { timeout: 180_
   }
   await saying;
   await expect.poll(() => reader.connections, { timeout: 20_000 }).toBeGreaterThan(3);
-  const told = () => reader.soFar - reader.connections;
+  const told = () => reader.pushes.length;
   await expect.poll(told, { timeout: 20_000 }).toBeGreaterThanOrEqual(lines.length);
   await reader.stop();
-  const pushes = reader.events.filter(({ type }) => type !== 'stream.opened');
+  const { pushes } = reader;
   expect(pushes.map(({ id }) => Number(id))).toEqual(lines.map((_, i) => i + 1));
   expect(textsOf(pushes)).toEqual(lines);
 });
