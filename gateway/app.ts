@@ -121,8 +121,8 @@ function build(
 }
 
 /** The application of API.md. Throws when the options contradict themselves. */
-export function createApp(deps: AppDeps): GatewayApp {
-  return build(routeTable(deps), deps, {
+export function createApp(deps: AppDeps, table = routeTable(deps)): GatewayApp {
+  return build(table, deps, {
     auth: createAuthenticator(deps.options.auth, deps.clock),
     requestId: requestIds(deps.randomBytes),
     log: deps.log,

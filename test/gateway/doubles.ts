@@ -316,25 +316,19 @@ export class World {
           .filter(([key]) => key.startsWith(`${userId}/`))
           .map(([key, balance]) => ({ asset: key.split('/')[1]!, balance, held: 0 })),
       ),
-    entries: (_userId, _asset, cursor) =>
-      Promise.resolve(
-        cursor !== undefined
-          ? { code: 'bad_cursor' }
-          : {
-              code: 'page',
-              next: undefined,
-              items: [
-                {
-                  id: '9',
-                  at: this.now,
-                  amount: -500,
-                  kind: 'funding',
-                  counterpart: 'escrow:100',
-                  batchId: '100',
-                },
-              ],
-            },
-      ),
+    entries: (userId, asset, cursor) => {
+      if (cursor !== undefined) return Promise.resolve({ code: 'bad_cursor' });
+      const booked = {
+        id: '9',
+        at: this.now,
+        amount: -500,
+        kind: 'funding',
+        counterpart: 'escrow:100',
+        batchId: '100',
+      } as const;
+      const items = this.balances.has(`${userId}/${asset}`) ? [booked] : [];
+      return Promise.resolve({ code: 'page', next: undefined, items });
+    },
     sent: (userId, cursor) => {
       if (cursor !== undefined) return Promise.resolve({ code: 'bad_cursor' });
       const items = [...this.batches.keys()].flatMap((id) => {

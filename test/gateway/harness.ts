@@ -134,7 +134,7 @@ export function harness(
 }
 
 /** The table's entry for a concrete path. */
-function specOf(routes: readonly Route[], method: string, path: string): Route | undefined {
+export function specOf(routes: readonly Route[], method: string, path: string): Route | undefined {
   const [pathname] = path.split('?');
   const fits = (pattern: string): boolean =>
     new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`).test(pathname!);
@@ -142,7 +142,7 @@ function specOf(routes: readonly Route[], method: string, path: string): Route |
 }
 
 /** Every answer of every test is held against what OpenAPI says of its route. */
-function assertDocumented(spec: Route, response: Response, json: unknown): void {
+export function assertDocumented(spec: Route, response: Response, json: unknown): void {
   const { status, headers } = response;
   const where = `${spec.method} ${spec.path} ${status} ${JSON.stringify(json)}`;
   assert.equal(headers.get('x-content-type-options'), 'nosniff', where);

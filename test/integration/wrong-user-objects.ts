@@ -1,0 +1,65 @@
+/** Objects of users who are not Mallory, made over HTTP: what the wrong user is sent at. */
+import assert from 'node:assert/strict';
+import type { Call } from './wrong-user-support.ts';
+
+export interface Objects {
+  /** Confirmed; Sam's, for Bob, who claimed, and Cat, who did not. */
+  readonly batch: string;
+  readonly packet: string;
+  /** Confirmed, for anyone with the key. */
+  readonly open: { readonly id: string; readonly key: string };
+  /** Not confirmed. */
+  readonly waiting: string;
+  /** Sam's group with Bob and Cat. */
+  readonly group: string;
+  readonly groupMessage: string;
+  /** Of Sam and Bob. */
+  readonly direct: string;
+  readonly directMessage: string;
+}
+
+export async function makeObjects(call: Call): Promise<Objects> {
+  const made = async (userId: string, method: string, path: string, body?: unknown) => {
+    const { status, json } = await call(userId, method, path, body);
+    assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
+    return json;
+  };
+  const credit = { userId: 'sam', asset: 'CNY', amount: 10_000, reference: 'till' };
+  await made('operator', 'POST', '/v1/operator/deposits', credit);
+
+  for (const friend of ['bob', 'cat']) {
+    await made('sam', 'POST', '/v1/contacts', { userId: friend });
+    await made(friend, 'POST', '/v1/contacts/sam/accept');
+  }
+  await made('dee', 'POST', '/v1/contacts', { userId: 'sam' });
+  const group = await made('sam', 'POST', '/v1/groups', { name: 'g', members: ['bob', 'cat'] });
+  const said = await made('bob', 'POST', '/v1/messages', {
+    to: { groupId: group.id },
+    text: 'to the group',
+  });
+  const direct = await made('bob', 'POST', '/v1/messages', { to: { userId: 'sam' }, text: 'hi' });
+
+  const batch = async (audience: object, isConfirmed: boolean) => {
+    const lucky = { mode: 'lucky', count: 3, total: 300, greeting: 'for friends' };
+    const { id } = await made('sam', 'POST', '/v1/batches', lucky);
+    await made('sam', 'POST', `/v1/batches/${id}/audience`, audience);
+    if (!isConfirmed) return { id, key: '' };
+    const { link } = await made('sam', 'POST', `/v1/batches/${id}/confirm`);
+    return { id, key: new URL(link).searchParams.get('k') ?? '' };
+  };
+  const listed = { channel: 'im', receivers: ['bob', 'cat'] };
+  const active = await batch(listed, true);
+  const open = await batch({ channel: 'qr', anyone: true }, true);
+  const waiting = await batch(listed, false);
+  const claimed = await made('bob', 'POST', `/v1/batches/${active.id}/claims`);
+  return {
+    batch: active.id,
+    packet: claimed.packetId,
+    open,
+    waiting: waiting.id,
+    group: group.id,
+    groupMessage: said.id,
+    direct: direct.conversationId,
+    directMessage: direct.id,
+  };
+}

@@ -1,0 +1,164 @@
+/** For each route that names an object, the request that only the right user may make of it. */
+import type { Objects } from './wrong-user-objects.ts';
+import type { Samples } from './wrong-user-support.ts';
+
+/** They name no object of a user, or are how one comes in. */
+export const withoutToken = [
+  'postV1DevTokens',
+  'getRId',
+  'getLivez',
+  'getReadyz',
+  'getMetrics',
+  'getOpenapiJson',
+];
+
+const ownRelation = 'it is about how the caller stands to that user, not about anything of theirs';
+
+/** In an order in which the entitled can make them one after the other. */
+export function samplesOf(objects: Objects): Samples {
+  const { batch, packet, open, waiting, group, groupMessage, direct, directMessage } = objects;
+  const ofBatch = { path: { id: batch } };
+  const ofGroup = { path: { id: group } };
+  const notClaimed = {
+    why: 'API.md: 409 not_claimed; it tells of the caller alone, and not whether others hold packets',
+    status: 409,
+  };
+  return {
+    getV1BatchesId: [
+      { ...ofBatch, entitled: 'bob' },
+      { path: { id: waiting }, entitled: 'cat' },
+      { path: { id: open.id }, query: '?k=wrong', entitled: 'sam' },
+    ],
+    getV1BatchesIdClaims: [{ ...ofBatch, entitled: 'cat' }],
+    getV1BatchesIdQrSvg: [
+      { ...ofBatch, entitled: 'sam' },
+      { ...ofBatch, entitled: 'sam', wrong: 'bob' },
+    ],
+    getV1BatchesIdQrPng: [
+      { ...ofBatch, entitled: 'sam' },
+      { ...ofBatch, entitled: 'sam', wrong: 'bob' },
+    ],
+    postV1BatchesIdConfirm: [
+      { path: { id: waiting }, body: {}, entitled: 'sam' },
+      { path: { id: waiting }, body: {}, entitled: 'sam', wrong: 'bob' },
+    ],
+    postV1BatchesIdAudience: [
+      { ...ofBatch, body: { channel: 'im', receivers: ['mallory'] }, entitled: 'sam' },
+      { ...ofBatch, body: { channel: 'qr', anyone: true }, entitled: 'sam', wrong: 'bob' },
+      {
+        path: { id: waiting },
+        body: { channel: 'im', receivers: ['mallory'] },
+        entitled: 'sam',
+      },
+    ],
+    postV1BatchesIdShare: [
+      { ...ofBatch, body: { channel: 'qr', to: ['mallory'] }, entitled: 'sam' },
+      { ...ofBatch, body: { channel: 'group', groupId: group }, entitled: 'sam', wrong: 'bob' },
+    ],
+    postV1BatchesIdClaims: [
+      { ...ofBatch, body: {}, entitled: 'cat' },
+      {
+        path: { id: open.id },
+        body: { key: 'wrong' },
+        entitled: 'cat',
+        entitledBody: { key: open.key },
+      },
+      { path: { id: open.id }, body: {}, entitled: 'cat', entitledBody: { key: open.key } },
+    ],
+    postV1BatchesIdOpen: [
+      { ...ofBatch, body: {}, entitled: 'bob', exception: notClaimed },
+      { ...ofBatch, body: { packetId: packet }, entitled: 'bob', exception: notClaimed },
+    ],
+    getV1AccountsAssetEntries: [
+      {
+        path: { asset: 'CNY' },
+        entitled: 'sam',
+        exception: {
+          why: 'an asset is nobody’s; the entries are the caller’s own',
+          status: 200,
+          body: { items: [] },
+        },
+      },
+    ],
+    getV1GroupsId: [{ ...ofGroup, entitled: 'cat' }],
+    getV1ConversationsIdMessages: [
+      { ...ofGroup, entitled: 'cat' },
+      { path: { id: direct }, entitled: 'sam' },
+      { path: { id: direct }, entitled: 'sam', wrong: 'cat' },
+    ],
+    putV1ConversationsIdRead: [
+      { ...ofGroup, body: { messageId: groupMessage }, entitled: 'cat' },
+      { path: { id: direct }, body: { messageId: directMessage }, entitled: 'sam', wrong: 'cat' },
+    ],
+    postV1Messages: [
+      { body: { to: { groupId: group }, text: 'x' }, entitled: 'cat' },
+      { body: { to: { userId: 'sam' }, text: 'x' }, entitled: 'cat' },
+      {
+        body: { to: { groupId: group }, text: 'x', replyTo: groupMessage },
+        entitled: 'cat',
+      },
+    ],
+    postV1Groups: [{ body: { name: 'mine', members: ['sam'] }, entitled: 'bob' }],
+    postV1Feed: [{ body: { text: 'x', visibleTo: ['sam'] }, entitled: 'bob' }],
+    postV1Microblog: [{ body: { text: 'x', visibleTo: ['sam'] }, entitled: 'bob' }],
+    postV1GroupsIdMembers: [{ ...ofGroup, body: { members: ['cat'] }, entitled: 'sam' }],
+    deleteV1GroupsIdMembers: [
+      { ...ofGroup, body: { members: ['cat'] }, entitled: 'sam' },
+      { ...ofGroup, body: { members: ['cat'] }, entitled: 'sam', wrong: 'bob' },
+      { ...ofGroup, body: { members: ['mallory'] }, entitled: 'sam' },
+    ],
+    postV1ContactsUserIdAccept: [
+      { path: { userId: 'dee' }, body: {}, entitled: 'sam' },
+      // Who asked does not accept.
+      { path: { userId: 'sam' }, body: {}, entitled: 'bob', wrong: 'dee' },
+    ],
+    deleteV1ContactsUserId: [
+      {
+        path: { userId: 'sam' },
+        entitled: 'bob',
+        exception: { why: ownRelation, status: 200, body: { userId: 'sam', state: 'none' } },
+      },
+    ],
+    putV1ContactsUserIdBlock: [
+      {
+        path: { userId: 'sam' },
+        entitled: 'bob',
+        exception: {
+          why: ownRelation,
+          status: 200,
+          body: { userId: 'sam', state: 'blocked' },
+          own: { table: 'public.contact', column: 'user_id' },
+        },
+      },
+    ],
+    deleteV1ContactsUserIdBlock: [
+      {
+        path: { userId: 'sam' },
+        entitled: 'bob',
+        exception: {
+          why: ownRelation,
+          status: 200,
+          body: { userId: 'sam', state: 'none' },
+          own: { table: 'public.contact', column: 'user_id' },
+        },
+      },
+    ],
+    getRId: [
+      {
+        path: { id: batch },
+        entitled: 'sam',
+        exception: {
+          why: 'the link leads there; whether the batch exists is not told',
+          status: 200,
+        },
+      },
+    ],
+    postV1OperatorDeposits: [
+      {
+        body: { userId: 'mallory', asset: 'CNY', amount: 1, reference: 'own' },
+        entitled: 'operator',
+      },
+    ],
+    getV1OperatorAudit: [{ entitled: 'operator' }],
+  };
+}
