@@ -22,33 +22,48 @@ export interface PlatformTrade {
   readonly at: number;
 }
 
+/** A trade that is no trade, with what is wrong about it; it never stops the others. */
+export interface Malformed {
+  readonly id: string | undefined;
+  readonly reason: string;
+}
+
+/** `reason` is a word of ours, fit for a metric. */
+export interface Unavailable {
+  readonly code: 'unavailable';
+  readonly reason: string;
+  /** What the platform asked for. */
+  readonly retryAfterMs?: number;
+}
+
 export type LoginResult =
   | { readonly code: 'logged_in'; readonly session: string; readonly expiresAt: number | undefined }
   | { readonly code: 'wrong_secret' }
-  | { readonly code: 'unavailable'; readonly reason: string; readonly retryAfterMs?: number };
+  | Unavailable;
 
 export type TradesResult =
   | {
       readonly code: 'page';
       readonly trades: readonly PlatformTrade[];
-      /** Trades that are no trades, with what is wrong about them; they never stop the others. */
-      readonly malformed: readonly { readonly id: string | undefined; readonly reason: string }[];
-      /** Where the next poll goes on; opaque. */
+      readonly malformed: readonly Malformed[];
+      /** Where the next poll goes on; opaque. A trade may come again after it, none is left out. */
       readonly cursor: string;
       /** There are more right now. */
       readonly more: boolean;
     }
   | { readonly code: 'login_expired' }
   | { readonly code: 'wrong_secret' }
-  | { readonly code: 'unavailable'; readonly reason: string; readonly retryAfterMs?: number };
+  | Unavailable;
 
 export type WebhookResult =
   | {
       readonly code: 'trades';
       readonly deliveryId: string;
       readonly trades: readonly PlatformTrade[];
-      readonly malformed: readonly { readonly id: string | undefined; readonly reason: string }[];
+      readonly malformed: readonly Malformed[];
     }
+  /** A platform tries whether anybody is there; nothing is signed and nothing is to be done. */
+  | { readonly code: 'ping' }
   | { readonly code: 'bad_signature' | 'too_old' | 'malformed' };
 
 export interface TradePlatform {
@@ -59,10 +74,17 @@ export interface TradePlatform {
   trades(account: TradeAccount, session: string, cursor: string | undefined): Promise<TradesResult>;
   /** Path A: tells the platform whose trades to push, or to stop. @returns false: nobody knows, try again */
   register(account: string, userId: string, active: boolean): Promise<boolean>;
-  /** Path A: checks and reads a push; over the raw body, timing-safe, at most 300 s old. */
+  /**
+   * Path A: checks and reads a push; over the raw body, timing-safe, at most 300 s old where the platform dates it. May
+   * ask the platform for what the push leaves out, but only once the signature was right. Never rejects.
+   *
+   * @param headers with names in lower case
+   */
   webhook(
     headers: Readonly<Record<string, string | undefined>>,
     rawBody: Uint8Array,
     now: number,
-  ): WebhookResult;
+  ): Promise<WebhookResult>;
+  /** Ends its connections. */
+  close(): void;
 }
