@@ -183,6 +183,80 @@ export const writersEndedWaitMs = 10_000;
 export const notificationsPingMs = 10_000;
 export const notificationsAnswerMs = 5_000;
 
+// Outside servers: the bank and the sender of codes (E17)
+/** For a whole call; the bank may still have paid. */
+export const bankTimeoutMs = 10_000;
+export const bankAnswerBytesMax = 1_000_000;
+/** Payouts asked for at a time, of which each fits easily. */
+export const bankListPage = 500;
+export const codeTimeoutMs = 5_000;
+export const codeAnswerBytesMax = 16_384;
+/** Calls of one question that may be repeated, and the pauses between them. */
+export const outsideAttemptsMax = 3;
+export const outsideRetryMsMin = 200;
+export const outsideRetryMsMax = 2_000;
+/** After so many unclear answers in a row a server is left alone, for longer each time. */
+export const circuitFailuresMax = 8;
+export const circuitOpenMsMin = 1_000;
+export const circuitOpenMsMax = 30_000;
+
+// Payment (E17)
+/** ISO/IEC 7812; spaces between digits are not counted. */
+export const cardDigitsMin = 12;
+export const cardDigitsMax = 19;
+export const holderNameLengthMax = 64;
+export const bankNameLengthMax = 64;
+export const codeDigits = 6;
+export const codeAttemptsMax = 5;
+export const codeValidMs = 600_000;
+/** Who sends a code has so long; then another may. */
+export const codeLeaseMs = 30_000;
+export const codeRetryMsMin = 1_000;
+export const codeRetryMsMax = 30_000;
+/** Who pays out has so long to ask the bank and to order; then another may ask. */
+export const payoutLeaseMs = 60_000;
+export const payoutRetryMsMin = 1_000;
+export const payoutRetryMsMax = 300_000;
+/** Limits per day roll over this time. */
+export const withdrawalDayMs = 86_400_000;
+export const withdrawalsPerDayMax = 10_000;
+export const withdrawalAssetsMax = 100;
+/** Rows that are sealed again at a time when keys change. */
+export const rotatePageRows = 100;
+
+// Trade platforms (T5, T8–T10)
+export const platformsMax = 64;
+/** One request, its answer's last byte included. */
+export const platformTimeoutMs = 10_000;
+/** A page of trades. One that is larger is asked for trade by trade, each up to the second bound. */
+export const platformAnswerBytesMax = 1_000_000;
+export const platformTradeBytesMax = 6_000_000;
+export const platformConnectionsMax = 64;
+export const platformPageTrades = 100;
+/** Trades of one push. */
+export const platformPushTradesMax = 100;
+export const platformPushBytesMax = 256 * 1024;
+/** Lengths in characters of what a platform tells; a trade that holds more is malformed. */
+export const platformIdLengthMax = 128;
+export const platformTitleLengthMax = 500;
+export const platformCategoriesMax = 32;
+export const platformCategoryLengthMax = 100;
+export const platformUrlLengthMax = 2_048;
+export const platformSessionLengthMax = 4_096;
+export const platformCursorLengthMax = 4_096;
+/** How old, or how far in the future, a signed push may be. */
+export const platformPushToleranceMs = 300_000;
+/** Products of a shop whose categories are remembered, and for how long. */
+export const platformProductsMax = 20_000;
+export const platformProductsKeptMs = 600_000;
+/** What Retry-After of a platform may ask for. */
+export const platformRetryMsMax = 3_600_000;
+export const pollIntervalSecondsMin = 1;
+export const pollIntervalSecondsDefault = 60;
+export const pollIntervalSecondsMax = 86_400;
+export const platformRequestsPerSecondDefault = 50;
+export const platformRequestsPerSecondMax = 10_000;
+
 // Housekeeping
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;
@@ -222,6 +296,8 @@ assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
   'all parts of the way down have their time',
 );
+assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in time');
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
+assert(bankListPage * 1_000 <= bankAnswerBytesMax, 'a page of the bank fits');
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');

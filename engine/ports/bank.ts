@@ -19,13 +19,23 @@ export interface PayoutOrder {
   readonly card: Card;
 }
 
+/** Why a bank says that it never will pay this order. Whatever else it says is `unknown`. */
+export const payoutRefusals = [
+  'card_refused',
+  'account_closed',
+  'holder_mismatch',
+  'amount_refused',
+  'asset_refused',
+] as const;
+export type PayoutRefusal = (typeof payoutRefusals)[number];
+
 /**
  * What the bank says of a payout. `paid` and `failed` are final. `pending`: it has the order and has not decided.
  * `unknown`: no answer that can be trusted, so nothing may be concluded: ask again.
  */
 export type PayoutState =
   | { readonly code: 'paid'; readonly reference: string; readonly at: number }
-  | { readonly code: 'failed'; readonly reason: string }
+  | { readonly code: 'failed'; readonly reason: PayoutRefusal }
   | { readonly code: 'pending' }
   | { readonly code: 'unknown'; readonly reason: string };
 
@@ -34,15 +44,26 @@ export interface ListedPayout {
   readonly asset: string;
   readonly amount: number;
   readonly state: 'paid' | 'failed' | 'pending';
-  /** Milliseconds since the epoch. */
+  /** When the bank took the order; milliseconds since the epoch. */
   readonly at: number;
 }
 
 export interface Bank {
   /** Never rejects: what went wrong is `unknown`. */
   payout(order: PayoutOrder): Promise<PayoutState>;
-  /** `not_found`: the bank is sure that it never got the order; it may be sent (again, with the same id). */
+  /**
+   * `not_found`: the bank has no such order now; it may be sent (again, with the same id). It does not mean that an
+   * order still on its way will not be paid.
+   */
   query(id: string): Promise<PayoutState | { readonly code: 'not_found' }>;
-  /** All payouts of a time span, oldest first, for reconciliation. @throws when the bank cannot be asked */
+  /**
+   * All payouts taken in [from, until), for reconciliation. One may come more than once, and the order is not to be
+   * relied on. @throws BankUnavailable when the bank cannot be asked or its list makes no sense
+   */
   list(from: number, until: number): AsyncIterable<ListedPayout>;
+}
+
+/** The list could not be read to its end. */
+export class BankUnavailable extends Error {
+  override readonly name = 'BankUnavailable';
 }

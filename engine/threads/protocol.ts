@@ -12,6 +12,13 @@ export interface WorkerData {
   readonly logLevel: string;
 }
 
+/** What the thread of the development sandbox is started with. */
+export interface SandboxData {
+  readonly port: number;
+  /** Keeps what its bank has done. */
+  readonly file: string;
+}
+
 /** What a shard thread is started with. */
 export interface ThreadData extends WorkerData {
   /** What it should serve at first. */
