@@ -50,7 +50,8 @@ export class WritersEnded {
     const until = this.#clock.monotonic() + writersEndedWaitMs;
     let waited = await this.#writers();
     while (waited.size > 0) {
-      if (this.#clock.monotonic() > until) throw new WritersLinger('a transaction does not end: try again');
+      if (this.#clock.monotonic() > until)
+        throw new WritersLinger('a transaction does not end: try again');
       await sleep(this.#clock, writersEndedPollMs);
       const left = await this.#writers();
       waited = new Set([...waited].filter((id) => left.has(id)));

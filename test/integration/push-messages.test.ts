@@ -1,5 +1,6 @@
 /** Messages pushed to those who may see them and listen, as the conversation's page shows them. (E10, E12) */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { shownMessage } from '../../gateway/routes/conversations.ts';
 import { pushUnderTest, type PushUnderTest } from './push-support.ts';
 
 let under: PushUnderTest;
@@ -49,6 +50,9 @@ test('links and replies come with a message; a refused one pushes nothing', asyn
     [second?.id, 'text', 'take it', undefined, undefined],
     [`${groupId}-3`, 'text', 'thanks', undefined, first?.id],
   ]);
+  const page = await under.social.messages(groupId, 'bob', { cursor: undefined, limit: 10 });
+  const shown = page.code === 'page' ? page.items.toReversed().map(shownMessage) : [];
+  expect(pushes.map(({ data }) => data)).toEqual(JSON.parse(JSON.stringify(shown)));
   const refused = under.say(
     { senderId: 'bob', to, text: 'one' },
     { senderId: 'bob', to, text: 'two', replyTo: `${groupId}-99` },

@@ -137,11 +137,11 @@ test('who begins to listen waits for what may have overlooked it, and then misse
   } finally {
     release();
     await settling;
+    await all;
+    await reader.query('ROLLBACK');
+    reader.release();
   }
-  await all;
   expect(await under.all('ann')).toEqual([]);
   await under.say({ senderId: 'ann', to: { groupId: await under.group('ann') }, text: 'hello' });
   expect(await under.types('ann')).toEqual([[1, 'message.created']]);
-  await reader.query('ROLLBACK');
-  reader.release();
 });
