@@ -9,7 +9,10 @@ interface Operation {
   readonly security: Record<string, string[]>[];
   readonly parameters?: { name?: string; in?: string; required?: boolean; $ref?: string }[];
   readonly requestBody?: { required: boolean; content: Record<string, { schema: object }> };
-  readonly responses: Record<string, { description: string; content: Record<string, object> }>;
+  readonly responses: Record<
+    string,
+    { description: string; headers: object; content: Record<string, object> }
+  >;
 }
 interface Document {
   readonly openapi: string;
@@ -132,6 +135,26 @@ test('bodies and answers have their limits', () => {
   expect(schema).toContain('"default":86400');
   expect(document.paths['/v1/batches/{id}/claims']!['post']!.requestBody?.required).toBe(false);
   expect(create.parameters).toContainEqual({ $ref: '#/components/parameters/IdempotencyKey' });
+});
+
+test('limited routes tell of their headers, refused or not', () => {
+  const limited = operations.filter(({ operation }) =>
+    operation.responses['429']?.description.includes('`rate_limited`'),
+  );
+  expect(limited.map(({ operation }) => operation.operationId).toSorted()).toEqual([
+    'postV1Batches',
+    'postV1BatchesIdClaims',
+    'postV1Messages',
+  ]);
+  for (const { operation } of limited) {
+    const [refused, done] = ['429', '201'].map((status) => operation.responses[status]);
+    expect(Object.keys(refused!.headers)).toEqual(
+      expect.arrayContaining(['Retry-After', 'RateLimit', 'RateLimit-Policy']),
+    );
+    expect(Object.keys(done!.headers)).toEqual(
+      expect.arrayContaining(['RateLimit', 'RateLimit-Policy']),
+    );
+  }
 });
 
 test('every code of a route stands in its problems', () => {

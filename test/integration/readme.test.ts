@@ -9,12 +9,13 @@ import { startServer } from '../setup/server.ts';
 
 const run = promisify(execFile);
 
-/** The first shell block under the heading. */
-function shellBlock(markdown: string, heading: string): string {
-  const section = markdown.slice(markdown.indexOf(`\n## ${heading}\n`));
-  const block = /```sh\n([\s\S]*?)```/.exec(section)?.[1];
-  if (block === undefined) throw new Error(`no shell block under ${heading}`);
-  return block;
+/** All shell blocks under the heading, as one script. */
+function shellBlocks(markdown: string, heading: string): string {
+  const [, section = ''] = markdown.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split('\n## ');
+  const blocks = [...own.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1]);
+  if (blocks.length === 0) throw new Error(`no shell block under ${heading}`);
+  return blocks.join('\n');
 }
 
 it('the README walk-through works as written', { timeout: 60_000 }, async () => {
@@ -23,7 +24,7 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
   const server = await startServer({ DATA_DIR: folder });
   try {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    const script = shellBlock(readme, 'Walk-through').replace('http://localhost:8080', server.url);
+    const script = shellBlocks(readme, 'Walk-through').replace('http://localhost:8080', server.url);
     expect(script).toContain(server.url);
     const { stdout } = await run('bash', ['-euc', script.replaceAll('\ncall ', '\necho; call ')]);
     const answers = stdout
@@ -41,6 +42,16 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
       batch,
       claims,
       audit,
+      asked,
+      accepted,
+      told,
+      answered,
+      conversations,
+      messages,
+      posted,
+      feed,
+      sent,
+      received,
     ] = answers;
 
     expect(deposit).toMatchObject({ account: 'user:anna', balance: 10_000 });
@@ -57,6 +68,26 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
     expect(audit).toMatchObject({
       ok: true,
       assets: [{ asset: 'CNY', issued: 10_000, difference: 0 }],
+    });
+
+    expect(asked).toEqual({ userId: 'ben', state: 'requested' });
+    expect(accepted).toEqual({ userId: 'anna', state: 'accepted' });
+    const group = told?.['conversationId'];
+    expect(told).toMatchObject({ senderId: 'anna', text: 'Dinner at eight? 🥟' });
+    expect(answered).toMatchObject({ senderId: 'ben', text: 'Only if you cook.' });
+    expect(conversations).toMatchObject({
+      items: [
+        { kind: 'direct', userId: 'anna', unread: 0, lastMessage: answered },
+        { kind: 'group', id: group, name: 'Family', unread: 1, lastMessage: told },
+      ],
+    });
+    expect(messages).toEqual({ items: [told] });
+    expect(feed).toEqual({ items: [posted] });
+    const totals = { asset: 'CNY', count: 1, amount: 2_000, openedAmount: amount };
+    expect(sent).toMatchObject({ items: [{ greeting: '恭喜发财' }], totals: [totals] });
+    expect(received).toMatchObject({
+      items: [{ senderId: 'anna', greeting: '恭喜发财', status: 'opened', amount }],
+      totals: [{ asset: 'CNY', count: 1, amount }],
     });
   } finally {
     await server.end('SIGTERM');

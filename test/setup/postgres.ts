@@ -62,7 +62,14 @@ export async function ownPostgres(): Promise<TestPostgres> {
     const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(parent)]).catch(() => ({
       stdout: '',
     }));
-    for (const pid of stdout.split('\n').map(Number).filter(Boolean)) process.kill(pid, signal);
+    for (const pid of stdout.split('\n').map(Number).filter(Boolean)) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        // A session that has ended since; the others are still to be told.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   };
   const crash = async () => {
     const ending = postmaster;

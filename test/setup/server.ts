@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { assertDocumented, harness, specOf } from '../gateway/harness.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const readyMs = 30_000;
@@ -130,6 +131,9 @@ export async function clientOf(
   return clientWith(url, token);
 }
 
+/** For their descriptions: every answer of every test is held against them. */
+const { routes } = harness();
+
 /** The same with a token made before; works across restarts of the server. */
 export function clientWith(url: string, token: string): Client {
   const call: Client['call'] = async (method, path, body, headers = {}) => {
@@ -143,9 +147,12 @@ export function clientWith(url: string, token: string): Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
+    const json: unknown = text === '' ? {} : JSON.parse(text);
+    const spec = specOf(routes, method, path);
+    if (spec !== undefined) assertDocumented(spec, response, json);
     return {
       status: response.status,
-      body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+      body: json as Record<string, unknown>,
       headers: response.headers,
     };
   };
