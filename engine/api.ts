@@ -2,6 +2,7 @@
  * What the gateway sees of the actor engine: commands that pass the gate, and the waits of DESIGN's "Reads".
  * Every promise resolves with a typed outcome; a rejection is a programmer error.
  */
+import type { Ids } from './core/id-list.ts';
 import type { Channel, IdempotencyTag } from './core/types.ts';
 
 /** Nobody knows (yet) what became of the request; repeating it is always safe (invariant 7). 503. */
@@ -72,7 +73,7 @@ export interface AudienceRequest {
   readonly batchId: string;
   readonly senderId: string;
   readonly channel: Channel;
-  readonly receivers: readonly string[];
+  readonly receivers: Ids;
   readonly anyone: boolean;
   /** Refused with `exhausted` when all packets are claimed. */
   readonly unlessExhausted?: boolean | undefined;

@@ -116,6 +116,8 @@ export const residentClaimsMax = 4_000_000;
 export const loadPageRows = 4_000;
 export const flushEventsMax = 5_000;
 export const flushBytesMax = 1_000_000;
+/** Largest journal job: a full flush that one event more has joined; far below what either store refuses. */
+export const payloadCharsMax = 8_000_000;
 /** Payload bytes that all threads of a process together keep until settled; above it new events get 503. */
 export const unsettledBytesMax = 256 * 1024 * 1024;
 /** After a flush of so many events, the next begins no sooner than so long after it. */
@@ -279,6 +281,12 @@ assert(
   'batching under load stays below what clients notice',
 );
 assert(sweepIntervalMs <= requestTimeoutMs, 'who waits too long is told soon');
+assert(groupMembersMax <= audienceEventMax, 'a share to a group is one event');
+assert(
+  flushBytesMax + (audienceEventMax + 1) * (userIdLengthMax + 1) <= payloadCharsMax,
+  'the largest event fits into a job that is nearly full',
+);
+assert(payloadCharsMax <= unsettledBytesMax, 'the largest job can wait to be settled');
 assert(mailboxMax <= threadInFlightMax, 'one batch may not hold more than its thread');
 assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before clients give up');
 assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');

@@ -5,6 +5,7 @@
  */
 import type { AudienceOutcome } from '../engine/api.ts';
 import type { Tx } from '../engine/books/types.ts';
+import { idArray, piecesOf, type Ids } from '../engine/core/id-list.ts';
 import type { Channel } from '../engine/core/types.ts';
 import { audienceEventMax, shareTurnsMax } from '../engine/limits.ts';
 import type { Addressees } from '../engine/social/audience.ts';
@@ -42,7 +43,8 @@ export interface Sharing {
 }
 
 interface Audience {
-  readonly receivers: readonly string[];
+  readonly receivers: Ids;
+  readonly count: number;
   /** Of a group, its newest message then. */
   readonly lastNo: number;
 }
@@ -71,10 +73,11 @@ export class Share {
     if ('refusal' in shown) return shown.refusal;
     const audience = await this.#audience();
     if ('refusal' in audience) return audience.refusal;
-    const { receivers: first, lastNo } = audience.value;
+    const { receivers, count, lastNo } = audience.value;
     // Only in groups somebody comes in: no set of 100,000 friends for nothing.
-    const known = new Set(this.#sharing.to?.kind === 'group' ? first : []);
-    let fresh = first;
+    const known = new Set(this.#sharing.to?.kind === 'group' ? idArray(receivers) : []);
+    let fresh: Iterable<Ids> =
+      count > audienceEventMax ? piecesOf(receivers, audienceEventMax) : [receivers];
     for (let turn = 0; turn < shareTurnsMax; turn += 1) {
       const stored = await this.#extend(fresh);
       if ('refusal' in stored) return stored.refusal;
@@ -89,7 +92,7 @@ export class Share {
       });
       if (late.length === 0) return answer;
       for (const userId of late) known.add(userId);
-      fresh = late;
+      fresh = [late];
     }
     return problem(this.#once.requestId, 'unknown', retry);
   }
@@ -124,7 +127,7 @@ export class Share {
 
   async #audience(): Promise<Step<Audience>> {
     const { to, field, named } = this.#sharing;
-    if (to === undefined) return { value: { receivers: named, lastNo: 0 } };
+    if (to === undefined) return { value: { receivers: named, count: named.length, lastNo: 0 } };
     const { userId, requestId } = this.#once;
     const found = await this.#deps.social.audienceOf(userId, to);
     switch (found.code) {
@@ -141,27 +144,17 @@ export class Share {
     }
   }
 
-  /** One event for all of them; gives how many receivers the batch has now. */
-  async #extend(receivers: readonly string[]): Promise<Step<number>> {
+  /** One event for each of the lists; gives how many receivers the batch has now. */
+  async #extend(lists: Iterable<Ids>): Promise<Step<number>> {
     const { engine } = this.#deps;
     const { channel, anyone, readBySettled } = this.#sharing;
-    let from = 0;
-    let outcome: AudienceOutcome;
-    do {
-      outcome = await engine.extendAudience({
-        batchId: this.#batchId,
-        senderId: this.#once.userId,
-        channel,
-        receivers:
-          receivers.length <= audienceEventMax
-            ? receivers
-            : receivers.slice(from, from + audienceEventMax),
-        anyone,
-        unlessExhausted: true,
-      });
-      from += audienceEventMax;
-    } while (outcome.code === 'extended' && from < receivers.length);
-    const { requestId } = this.#once;
+    const { userId: senderId, requestId } = this.#once;
+    const common = { batchId: this.#batchId, senderId, channel, anyone, unlessExhausted: true };
+    let outcome: AudienceOutcome = { code: 'unknown', ...retry };
+    for (const receivers of lists) {
+      outcome = await engine.extendAudience({ ...common, receivers });
+      if (outcome.code !== 'extended') break;
+    }
     switch (outcome.code) {
       case 'extended':
         // Not settled in time: some see the post a little later.

@@ -5,6 +5,7 @@
  * Guards invariants 1 (conservation inside a batch), 4 and 6 (the next version only).
  */
 import { assertNever } from './assert.ts';
+import { isWhole } from './id-list.ts';
 import type { AudienceEvent, BatchEvent, ExpiredEvent, Mode } from './types.ts';
 
 /** What Postgres knows of a confirmed batch in a few numbers. Amounts in minor units, times in ms. */
@@ -119,7 +120,7 @@ function wrongAmount(summary: Summary, amount: number): Inapplicable | undefined
 }
 
 function audience(summary: Summary, event: AudienceEvent): Summary | Inapplicable {
-  const whole = typeof event.anyone === 'boolean' && event.receivers.every(isWord);
+  const whole = typeof event.anyone === 'boolean' && isWhole(event.receivers);
   return whole ? { ...summary, ...moved(summary, event) } : 'malformed';
 }
 

@@ -214,11 +214,12 @@ function decideAudience(state: BatchState, command: AudienceCommand, inputs: Inp
   const { claimed } = state.packets;
   if (command.unlessExhausted === true && claimed === state.params.count)
     return refuse('exhausted');
-  const fresh = [...new Set(command.receivers)].filter((id) => !state.listed.has(id));
-  if (state.listed.size + fresh.length > audienceMax) return refuse('audience_full');
+  const fresh = state.listed.missing(command.receivers);
+  const receivers = state.listed.size + fresh.count;
+  if (receivers > audienceMax) return refuse('audience_full');
   const anyone = state.anyone || command.anyone;
-  const result: Result = { code: 'extended', receivers: state.listed.size + fresh.length, anyone };
-  if (fresh.length === 0 && anyone === state.anyone) return { event: undefined, result };
+  const result: Result = { code: 'extended', receivers, anyone };
+  if (fresh.count === 0 && anyone === state.anyone) return { event: undefined, result };
   const event: BatchEvent = {
     kind: 'audience',
     batchId: state.params.id,
@@ -226,7 +227,7 @@ function decideAudience(state: BatchState, command: AudienceCommand, inputs: Inp
     at: inputs.now,
     channel: command.channel,
     anyone,
-    receivers: fresh,
+    receivers: fresh.ids,
   };
   return { event, result };
 }

@@ -7,6 +7,7 @@
  * idempotency keys are percent-encoded.
  */
 import { assert } from './assert.ts';
+import { idText } from './id-list.ts';
 import type { BatchEvent, Channel } from './types.ts';
 
 export const payloadFormat = '1';
@@ -38,7 +39,7 @@ export function encodeEvent(event: BatchEvent): string {
     case 'expired':
       return `e,${batchId},${version},${at},${event.refunded}`;
     case 'audience':
-      return `a,${batchId},${version},${at},${event.channel},${event.anyone ? 1 : 0},${event.receivers.join(' ')}`;
+      return `a,${batchId},${version},${at},${event.channel},${event.anyone ? 1 : 0},${idText(event.receivers)}`;
   }
 }
 
@@ -111,7 +112,7 @@ function decodeEvent(text: string, position: string): BatchEvent {
         at,
         channel: word(fields[4]) as Channel,
         anyone: fields[5] === '1',
-        receivers: words(fields[6]),
+        receivers: { joined: fields[6] ?? '' },
       };
     default:
       assert(false, `payload: unknown event kind ${fields[0]}`);

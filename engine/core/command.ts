@@ -1,4 +1,5 @@
 /** Commands to one active batch and what they can come to. Ordered refusals stand in batch.ts. */
+import type { Ids } from './id-list.ts';
 import type { Channel, IdempotencyTag } from './types.ts';
 
 /** (E11, ¶136–143) */
@@ -22,7 +23,7 @@ export interface AudienceCommand {
   readonly kind: 'audience';
   readonly senderId: string;
   readonly channel: Channel;
-  readonly receivers: readonly string[];
+  readonly receivers: Ids;
   readonly anyone: boolean;
   /** A share: nobody is sent to a batch whose packets are all claimed. */
   readonly unlessExhausted?: boolean | undefined;

@@ -5,6 +5,7 @@
 import { countMax, userIdLengthMax } from '../limits.ts';
 import { asciiInto } from './ascii.ts';
 import { assert } from './assert.ts';
+import { entryOf, hashOf, numberIn, numberMax } from './id-hash.ts';
 
 /** Words of one packet in `#cells`: times count from the first claim, in ms; an amount of 0 means unopened. */
 const width = 5;
@@ -20,11 +21,7 @@ const word = 2 ** 32;
 const capacityMin = 8;
 const capacitySmall = 128;
 const textPerPacket = 16;
-/** An index entry is a packet number below and a part of the hash above, which spares most comparisons. */
-const packetBits = 20;
-const packetMask = 2 ** packetBits - 1;
-const fnvPrime = 16_777_619;
-assert(countMax <= packetMask, 'a packet number fits into an index entry');
+assert(countMax <= numberMax, 'a packet number fits into an index entry');
 
 const noWords = new Uint32Array(0);
 const noBytes = new Uint8Array(0);
@@ -46,7 +43,7 @@ export class PacketTable {
 
   /**
    * @param count packets of the batch
-   * @param seed nothing that a receiver could know when choosing an id, or ids could be made to collide
+   * @param seed see `hashOf`
    */
   constructor(count: number, seed: number) {
     this.#count = count;
@@ -85,7 +82,7 @@ export class PacketTable {
     const length = asciiInto(receiverId, asked);
     if (this.#claimed === 0 || length === -1) return 0;
     const slot = this.#slotOf(length, hashOf(this.#seed, asked, 0, length));
-    return (this.#index[slot] ?? 0) & packetMask;
+    return numberIn(this.#index[slot] ?? 0);
   }
 
   /** The receiver's packets in the order of claiming. */
@@ -116,7 +113,7 @@ export class PacketTable {
     const entry = this.#index[slot] ?? 0;
     if (entry !== 0) {
       this.#before ??= new Uint32Array(this.#capacity + 1);
-      this.#before[packet] = entry & packetMask;
+      this.#before[packet] = numberIn(entry);
     }
     this.#write(packet, length);
     this.#set(packet, claimedCell, this.#since(at));
@@ -178,7 +175,7 @@ export class PacketTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = index[slot] ?? 0;
       if (entry === 0) return slot;
-      const packet = entry & packetMask;
+      const packet = numberIn(entry);
       if (entry === entryOf(hash, packet) && this.#isReceiver(packet, length)) return slot;
     }
   }
@@ -228,21 +225,4 @@ export class PacketTable {
     }
     return followed;
   }
-}
-
-function entryOf(hash: number, packet: number): number {
-  return ((hash & ~packetMask) | packet) >>> 0;
-}
-
-function hashOf(seed: number, text: Uint8Array, start: number, end: number): number {
-  let hash = seed;
-  for (let i = start; i < end; i += 1) hash = Math.imul(hash ^ (text[i] ?? 0), fnvPrime);
-  return mixed(hash);
-}
-
-/** FNV-1a leaves similar ids close together; the slots and the part kept in an entry need all bits. */
-function mixed(hash: number): number {
-  let bits = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  bits = Math.imul(bits ^ (bits >>> 12), 0x297a2d39);
-  return (bits ^ (bits >>> 15)) >>> 0;
 }

@@ -7,6 +7,7 @@ import { asciiInto } from './ascii.ts';
 import { assert, assertNever } from './assert.ts';
 import { fnv1a } from './hash.ts';
 import { PacketTable } from './packet-table.ts';
+import { ReceiverTable } from './receiver-table.ts';
 import type { BatchEvent, BatchParams, IdempotencyTag } from './types.ts';
 
 /** What was first answered under an idempotency key. */
@@ -24,7 +25,7 @@ export interface BatchState {
   version: number;
   lastEventAt: number;
   anyone: boolean;
-  readonly listed: Set<string>;
+  readonly listed: ReceiverTable;
   readonly packets: PacketTable;
   readonly tags: Map<string, TagRecord>;
   opened: number;
@@ -35,14 +36,15 @@ export interface BatchState {
 
 /** State right after confirmation (version 0). */
 export function emptyState(params: BatchParams, at: number): BatchState {
+  // Whoever does not have the link cannot choose ids that collide.
+  const seed = fnv1a(params.linkKey);
   return {
     params,
     version: 0,
     lastEventAt: at,
     anyone: false,
-    listed: new Set(),
-    // Whoever does not have the link cannot choose ids that collide.
-    packets: new PacketTable(params.count, fnv1a(params.linkKey)),
+    listed: new ReceiverTable(seed),
+    packets: new PacketTable(params.count, seed),
     tags: new Map(),
     opened: 0,
     openedAmount: 0,
@@ -76,7 +78,7 @@ export function evolve(state: BatchState, event: BatchEvent): void {
       break;
     case 'audience':
       state.anyone = event.anyone;
-      for (const id of event.receivers) state.listed.add(id);
+      state.listed.add(event.receivers);
       break;
     case 'expired':
       state.expired = true;

@@ -2,6 +2,7 @@
  * The words of the domain, shared by every layer (E1, E5, E8, E11–E14).
  * Amounts are safe integers in the asset's minor unit; times are milliseconds since the Unix epoch (UTC).
  */
+import type { Ids } from './id-list.ts';
 
 /** `lucky`: shares drawn at random from one total. `fixed`: every packet holds `each`. (E1, ¶73–74) */
 export type Mode = 'lucky' | 'fixed';
@@ -51,7 +52,7 @@ export interface AudienceEvent extends EventBase {
   readonly channel: Channel;
   /** True when anyone holding the link's key may claim from now on. */
   readonly anyone: boolean;
-  readonly receivers: readonly string[];
+  readonly receivers: Ids;
 }
 
 /** A packet went to a receiver; with `amount` it was opened in the same step. (E12, E13) */

@@ -1,13 +1,10 @@
 /** What a job of the journal looks like to BullMQ, the same on both backends. */
 import type { JobsOptions } from 'bullmq';
-import { flushBytesMax, settleBackoffMsMax } from '../limits.ts';
+import { payloadCharsMax, settleBackoffMsMax } from '../limits.ts';
 import { type JobId, JournalRefusal, parseJobId } from '../ports/journal.ts';
 
 /** Name that all our jobs carry. */
 export const jobName = 'flush';
-
-/** Far above a flush (one event may overshoot its bound), far below what either store refuses. */
-export const payloadCharsMax = 8 * flushBytesMax;
 
 /** Largest that both backends keep exactly (PostgreSQL has an int4 column for it). */
 export const attemptsMax = 2 ** 31 - 1;

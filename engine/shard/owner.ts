@@ -24,6 +24,7 @@ import { Flusher } from './flusher.ts';
 import { Gate, type Verdict } from './gate.ts';
 import { Loader } from './loader.ts';
 import { outcomeOf } from './outcome.ts';
+import { Reading } from './reading.ts';
 import { overloaded, quarantined, unknown, type Request } from './request.ts';
 import { Residents } from './residents.ts';
 import { Settlement } from './settlement.ts';
@@ -49,6 +50,7 @@ export class Owner {
   readonly #flusher: Flusher;
   readonly #gate: Gate;
   readonly #loader: Loader;
+  readonly #reading: Reading;
   readonly #residents: Residents;
   readonly #settlement: Settlement;
   readonly #drawLater = new Set<Actor>();
@@ -95,6 +97,11 @@ export class Owner {
         request.reply(unknown);
       },
     });
+    this.#reading = new Reading({
+      clock,
+      onRead: (request) => this.handle(request),
+      onFailed: (error, request) => this.#threw(error, request),
+    });
   }
 
   get shards(): ReadonlySet<number> {
@@ -105,7 +112,7 @@ export class Owner {
   }
   /** Commands whose answer has not left yet. */
   get waiting(): number {
-    return this.#gate.size + this.#loader.size;
+    return this.#gate.size + this.#loader.size + this.#reading.size;
   }
   get residentActors(): number {
     return this.#residents.size;
@@ -184,6 +191,7 @@ export class Owner {
       request.reply(unknown);
       return;
     }
+    if (this.#reading.begin(actor.state, request)) return;
     const job = this.#flusher.current();
     try {
       const { event, result } = actor.execute(
@@ -203,11 +211,15 @@ export class Owner {
       const outcome = outcomeOf(actor.state, result, asker, position);
       this.#gate.wait(actor.newest, request, outcome, actor.shard, actor);
     } catch (error) {
-      request.reply(unknown);
-      this.end(
-        `actor threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      );
+      this.#threw(error, request);
     }
+  }
+
+  #threw(error: unknown, request: Request): void {
+    request.reply(unknown);
+    this.end(
+      `actor threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
   }
 
   #drawAhead(): void {
@@ -236,7 +248,13 @@ export class Owner {
     this.#flusher.dropUnsent(lost);
     this.#gate.dropShards(lost);
     this.#residents.dropShards(lost);
-    for (const request of this.#loader.drop((id) => lost.has(shardOf(id)))) request.reply(unknown);
+    this.#tellUnknown((id) => lost.has(shardOf(id)));
+  }
+
+  /** Those who wait for their batch's load, or for their list to be read. */
+  #tellUnknown(isLost: (batchId: string) => boolean): void {
+    const waited = [...this.#loader.drop(isLost), ...this.#reading.drop(isLost)];
+    for (const request of waited) request.reply(unknown);
   }
 
   /** The journal's store was restarted: steps 1–3 again, all unsettled payloads again, in one and the same run. */
@@ -309,7 +327,7 @@ export class Owner {
     this.#gate.break();
     this.#residents.clear();
     this.#drawLater.clear();
-    for (const request of this.#loader.drop(() => true)) request.reply(unknown);
+    this.#tellUnknown(() => true);
     this.#deps.observer.ownerEnded(reason);
     this.#deps.onEnded(this, reason);
   }

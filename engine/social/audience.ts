@@ -4,6 +4,7 @@
  */
 import type { Tx } from '../books/types.ts';
 import { connectionOf } from '../books/context.ts';
+import type { Ids } from '../core/id-list.ts';
 import { contactCode } from './contacts.ts';
 import type { SocialContext } from './context.ts';
 import { notContacts } from './friends.ts';
@@ -19,16 +20,27 @@ export type Addressees =
 export type AudienceResult =
   | {
       readonly code: 'found';
-      readonly receivers: readonly string[];
+      readonly receivers: Ids;
+      readonly count: number;
       /** Of a group: its newest message then; who came in later has joined at this number or after it. */
       readonly lastNo: number;
     }
   | NotContacts
   | { readonly code: 'group_not_found' };
 
-/** One text for all ids: the driver would make a row of each, 100,000 of them for a well-known sender. */
-const split = (ids: string | null | undefined): readonly string[] =>
-  ids === null || ids === undefined || ids === '' ? [] : ids.split(' ');
+/** One text for all ids: the driver would make an object of each, 100,000 of them for a well-known sender. */
+interface Row {
+  readonly ids: string | null;
+  readonly count: number;
+  readonly last_no: number;
+}
+
+const found = (row: Row | undefined): AudienceResult => ({
+  code: 'found',
+  receivers: { joined: row?.ids ?? '' },
+  count: row?.count ?? 0,
+  lastNo: row?.last_no ?? 0,
+});
 
 /** See `Social.audienceOf`. */
 export async function audienceOf(
@@ -40,31 +52,29 @@ export async function audienceOf(
     case 'contacts': {
       const receivers = [...new Set(to.userIds)];
       const strangers = await notContacts(pool, senderId, receivers);
-      return strangers ?? { code: 'found', receivers, lastNo: 0 };
+      return strangers ?? { code: 'found', receivers, count: receivers.length, lastNo: 0 };
     }
     case 'friends': {
-      const { rows } = await pool.query<{ ids: string | null }>({
+      const { rows } = await pool.query<Row>({
         name: 'friends-as-text',
-        text: `SELECT string_agg(other, ' ') AS ids FROM contact
+        text: `SELECT string_agg(other, ' ') AS ids, count(*)::int AS count, 0 AS last_no FROM contact
           WHERE user_id = $1 AND state = ${contactCode.accepted}`,
         values: [senderId],
       });
-      return { code: 'found', receivers: split(rows[0]?.ids), lastNo: 0 };
+      return found(rows[0]);
     }
     case 'group': {
       if (!isConversationId(to.groupId)) return { code: 'group_not_found' };
       // One statement, one snapshot: the number belongs to these very members.
-      const { rows } = await pool.query<{ last_no: number; ids: string }>({
+      const { rows } = await pool.query<Row>({
         name: 'members-as-text',
-        text: `SELECT last_no, string_agg(user_id, ' ') AS ids
+        text: `SELECT last_no, string_agg(user_id, ' ') AS ids, count(*)::int AS count
           FROM conversation JOIN member ON member.conversation = conversation.id
           WHERE conversation.id = $1 AND kind = ${conversationKind.group}
           GROUP BY last_no HAVING bool_or(user_id = $2)`,
         values: [to.groupId, senderId],
       });
-      const [row] = rows;
-      if (row === undefined) return { code: 'group_not_found' };
-      return { code: 'found', receivers: split(row.ids), lastNo: row.last_no };
+      return rows.length === 0 ? { code: 'group_not_found' } : found(rows[0]);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Statements on `event`, where a taken key is what makes settling happen once. Guards invariants 4 and 6. */
 import { assert } from '../core/assert.ts';
+import { idArray } from '../core/id-list.ts';
 import type { BatchEvent, Channel, IdempotencyTag } from '../core/types.ts';
 import { integers } from './arrays.ts';
 import { copied, copyRows } from './copy.ts';
@@ -62,7 +63,7 @@ export function isEventTaken(error: unknown): boolean {
 function restOf(event: BatchEvent): string | undefined {
   if (event.kind === 'audience') {
     const { channel, anyone, receivers } = event;
-    return JSON.stringify({ channel, anyone, receivers });
+    return JSON.stringify({ channel, anyone, receivers: idArray(receivers) });
   }
   if (event.kind !== 'claimed' || event.tag === undefined) return undefined;
   const { tag, position } = event;

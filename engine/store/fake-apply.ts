@@ -1,5 +1,6 @@
 /** The fake's apply: the same plan as the Postgres adapter's, written to maps. Guards invariants 1, 4 and 6. */
 import { assert } from '../core/assert.ts';
+import { idArray } from '../core/id-list.ts';
 import type { BatchEvent, Packet } from '../core/types.ts';
 import type { Applied } from '../ports/store.ts';
 import type { FakeTransaction } from './fake-tables.ts';
@@ -96,7 +97,7 @@ function write(tx: FakeTransaction, plan: Plan): void {
     const batch = tx.batches.get(batchId);
     assert(batch !== undefined, 'a planned batch is there');
     const listed = plan.audiences.filter((event) => event.batchId === batchId);
-    const receivers = new Set([...batch.receivers, ...listed.flatMap((event) => event.receivers)]);
+    const receivers = new Set([...batch.receivers, ...listed.flatMap((event) => idArray(event.receivers))]);
     tx.batches.set(batchId, { ...batch, standing, receivers });
   }
   const { credits, debits } = postMoves(plan.moves);

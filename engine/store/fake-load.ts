@@ -19,7 +19,7 @@ export function snapshotOf(data: FakeData, batchId: string): LoadedBatch {
   }
   const stored = { ...summary, params, anyone: standing.anyone };
   const state = beginRestore(stored);
-  for (const id of [...receivers].sort()) state.listed.add(id);
+  state.listed.add([...receivers].sort());
   for (let number = 1; number <= summary.claimed; number += 1) {
     const packet = data.packets.get(`${batchId}/${number}`);
     assert(packet !== undefined, `batch ${batchId}: packet ${number} is missing`);

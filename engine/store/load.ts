@@ -28,6 +28,7 @@ interface BatchRow {
   readonly version: number;
   readonly last_event_at: number;
   readonly anyone: boolean;
+  readonly receivers: number;
   readonly claimed: number;
   readonly opened: number;
   readonly opened_amount: number;
@@ -41,7 +42,7 @@ export async function loadBatch(connection: Connection, batchId: string): Promis
   if (!isBatchId(batchId)) return { kind: 'unknown' };
   const { rows } = await connection.query<BatchRow>(
     `SELECT confirmed_at, expires_at, created_at, mode, count, total, each, asset, greeting, sender,
-       once_per_receiver, link_key, version, last_event_at, anyone, claimed, opened, opened_amount,
+       once_per_receiver, link_key, version, last_event_at, anyone, receivers, claimed, opened, opened_amount,
        refunded_amount, expired_at, quarantined
      FROM batch WHERE id = $1`,
     [batchId],
@@ -52,6 +53,7 @@ export async function loadBatch(connection: Connection, batchId: string): Promis
   if (row.quarantined) return { kind: 'quarantined' };
   const stored = storedOf(batchId, row);
   const state = beginRestore(stored);
+  state.listed.reserve(row.receivers);
   await inOrder([
     checkKeys(connection, batchId, stored),
     loadListed(connection, state),
@@ -194,14 +196,19 @@ async function loadTags(
 async function loadListed(connection: Connection, state: BatchState): Promise<void> {
   let after = '';
   for (;;) {
-    const { rows } = await connection.query<[string]>({
+    const { rows } = await connection.query<
+      [receivers: number, last: string | null, ids: string | null]
+    >({
       name: 'load-receivers',
       rowMode: 'array',
-      text: `SELECT user_id FROM receiver WHERE batch = $1 AND user_id > $2 ORDER BY user_id LIMIT ${loadPageRows}`,
+      text: `SELECT count(*), max(user_id), string_agg(user_id, ' ')
+        FROM (SELECT user_id FROM receiver WHERE batch = $1 AND user_id > $2 ORDER BY user_id
+          LIMIT ${loadPageRows}) AS page`,
       values: [state.params.id, after],
     });
-    for (const [userId] of rows) state.listed.add(userId);
-    if (rows.length < loadPageRows) return;
-    after = rows.at(-1)?.[0] ?? '';
+    const [receivers = 0, last, ids] = rows[0] ?? [];
+    state.listed.add({ joined: ids ?? '' });
+    if (receivers < loadPageRows) return;
+    after = last ?? '';
   }
 }

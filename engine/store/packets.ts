@@ -1,4 +1,5 @@
 /** Statements on `packet` and `receiver`. The unique indexes guard E11's third condition and the claims' keys. */
+import { countOf, idText, piecesOf } from '../core/id-list.ts';
 import type { AudienceEvent, OpenedEvent } from '../core/types.ts';
 import { integers, texts } from './arrays.ts';
 import { copied, copyRows } from './copy.ts';
@@ -90,38 +91,46 @@ function openKeys(opens: readonly OpenedEvent[]): string[] {
   ];
 }
 
+type Listing = Pick<AudienceEvent, 'batchId' | 'channel' | 'receivers'>;
+
 /** Lists receivers and counts the new ones on their batches, some thousands by one statement. (E8) */
 export async function insertReceivers(
   connection: Connection,
-  audiences: readonly Pick<AudienceEvent, 'batchId' | 'channel' | 'receivers'>[],
+  audiences: readonly Listing[],
 ): Promise<void> {
-  const rows = audiences.flatMap(({ batchId, channel, receivers }) =>
-    receivers.map((receiver) => ({ batchId, channel: channels[channel], receiver })),
-  );
-  for (let i = 0; i < rows.length; i += receiverRowsMax)
-    await insertReceiverRows(connection, rows.slice(i, i + receiverRowsMax));
+  let lists: Listing[] = [];
+  let room = receiverRowsMax;
+  for (const audience of audiences) {
+    for (const receivers of piecesOf(audience.receivers, receiverRowsMax)) {
+      const count = countOf(receivers);
+      if (count > room) {
+        await insertLists(connection, lists);
+        lists = [];
+        room = receiverRowsMax;
+      }
+      lists.push({ ...audience, receivers });
+      room -= count;
+    }
+  }
+  if (lists.length > 0) await insertLists(connection, lists);
 }
 
-interface ReceiverRow {
-  readonly batchId: string;
-  readonly channel: number;
-  readonly receiver: string;
-}
-
-async function insertReceiverRows(
-  connection: Connection,
-  rows: readonly ReceiverRow[],
-): Promise<void> {
+/** Each list is one text: the server takes it apart, and inserts in the order of the index. */
+async function insertLists(connection: Connection, lists: readonly Listing[]): Promise<void> {
   await connection.query(
     `WITH added AS (
        INSERT INTO receiver (batch, channel, user_id)
-       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[]) ON CONFLICT DO NOTHING RETURNING batch)
+       SELECT batch, channel, user_id
+       FROM unnest($1::bigint[], $2::smallint[], $3::text[]) AS listing (batch, channel, ids)
+         CROSS JOIN LATERAL unnest(string_to_array(ids, ' ')) AS user_id
+       ORDER BY batch, user_id COLLATE "C"
+       ON CONFLICT DO NOTHING RETURNING batch)
      UPDATE batch SET receivers = batch.receivers + a.n
      FROM (SELECT batch, count(*)::int AS n FROM added GROUP BY batch) AS a WHERE batch.id = a.batch`,
     [
-      integers(rows.map(({ batchId }) => batchId)),
-      integers(rows.map(({ channel }) => channel)),
-      texts(rows.map(({ receiver }) => receiver)),
+      integers(lists.map(({ batchId }) => batchId)),
+      integers(lists.map(({ channel }) => channels[channel])),
+      texts(lists.map(({ receivers }) => idText(receivers))),
     ],
   );
 }

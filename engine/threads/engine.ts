@@ -14,6 +14,7 @@ import type {
 import { assert } from '../core/assert.ts';
 import type { Command } from '../core/command.ts';
 import { shardOf } from '../core/hash.ts';
+import { joinedIds } from '../core/id-list.ts';
 import { drainTimeoutMs, shardCount } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { parseJobId } from '../ports/journal.ts';
@@ -109,10 +110,11 @@ class ThreadedEngine implements Engine {
   }
 
   extendAudience(request: AudienceRequest): Promise<AudienceOutcome> {
-    const { batchId, ...rest } = request;
+    const { batchId, receivers, ...rest } = request;
+    const command: Command = { kind: 'audience', receivers: joinedIds(receivers), ...rest };
     return this.#run(
       batchId,
-      { kind: 'audience', ...rest },
+      command,
       request.senderId,
     ) as Promise<AudienceOutcome>;
   }

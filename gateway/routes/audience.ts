@@ -1,5 +1,6 @@
 /** The link association: who may claim. (E7, E8) */
 import type { AudienceRequest } from '../../engine/api.ts';
+import { idArray } from '../../engine/core/id-list.ts';
 import type { AppDeps } from '../deps.ts';
 import { answerText, type Answer } from '../answer.ts';
 import { assertNever } from '../http.ts';
@@ -47,7 +48,7 @@ async function extend(
         return assertNever(byActor);
     }
     const { batchId, senderId, channel, receivers, anyone } = request;
-    const inBooks = await books.addAudience(batchId, senderId, channel, receivers, anyone);
+    const inBooks = await books.addAudience(batchId, senderId, channel, idArray(receivers), anyone);
     switch (inBooks.code) {
       case 'extended':
         return stored(inBooks);

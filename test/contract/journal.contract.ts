@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { payloadCharsMax } from '../../engine/journal/job.ts';
-import { shardCount } from '../../engine/limits.ts';
+import { payloadCharsMax, shardCount } from '../../engine/limits.ts';
 import { type Journal, JournalRefusal } from '../../engine/ports/journal.ts';
 import { addAll, arrivals, idsOf, payloadOf } from './journal-support.ts';
 

@@ -23,6 +23,7 @@ import type {
   OnceResult,
   Tx,
 } from '../../engine/books/types.ts';
+import { idArray } from '../../engine/core/id-list.ts';
 import type { Social } from '../../engine/social/port.ts';
 
 interface Stored extends NewBatch {
@@ -177,7 +178,7 @@ export class World {
     batch: Stored,
     { receivers, anyone }: Pick<AudienceRequest, 'receivers' | 'anyone'>,
   ): { receivers: number; anyone: boolean } {
-    for (const receiver of receivers) batch.receivers.add(receiver);
+    for (const receiver of idArray(receivers)) batch.receivers.add(receiver);
     batch.anyone ||= anyone;
     this.recorded.push('audience');
     return { receivers: batch.receivers.size, anyone: batch.anyone };

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AudienceOutcome, AudienceRequest } from '../../engine/api.ts';
+import { idArray } from '../../engine/core/id-list.ts';
 import type { Social } from '../../engine/social/port.ts';
 import { postgresSocial } from '../../engine/social/postgres.ts';
 import { harness, type Harness } from '../gateway/harness.ts';
@@ -196,7 +197,7 @@ describe('who comes and goes meanwhile', () => {
     });
     const said = await ask(place.sender, 'POST', place.path, toGroup(place));
     expect([said.status, said.json.receivers]).toEqual([201, 3]);
-    expect(http.world.audiences.map(({ receivers }) => receivers)).toEqual([
+    expect(http.world.audiences.map(({ receivers }) => idArray(receivers))).toEqual([
       [place.sender, place.member],
       [late],
     ]);
@@ -256,7 +257,7 @@ describe('who comes and goes meanwhile', () => {
       const stored = new Set(
         http.world.audiences
           .filter(({ batchId }) => batchId === place.id)
-          .flatMap(({ receivers }) => receivers),
+          .flatMap(({ receivers }) => idArray(receivers)),
       );
       for (const userId of [place.member, ...comers]) {
         const seen = await links(userId, place);

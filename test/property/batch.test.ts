@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../engine/adapters/seeded-random.ts';
 import { apply, remainingAmount } from '../../engine/core/batch.ts';
 import { decodePayload, encodeEvent, encodePayload } from '../../engine/core/codec.ts';
+import { idArray } from '../../engine/core/id-list.ts';
 import type { Command, Result } from '../../engine/core/command.ts';
 import { drawShare } from '../../engine/core/split.ts';
 import { beginRestore, endRestore, restorePacket, restoreTag } from '../../engine/core/restore.ts';
@@ -190,7 +191,7 @@ describe('the batch as a state machine', () => {
         let anyone = false;
         for (const { command: asked, event } of play(input).told) {
           if (event?.kind === 'audience') {
-            for (const id of event.receivers) listed.add(id);
+            for (const id of idArray(event.receivers)) listed.add(id);
             anyone ||= event.anyone;
           } else if (event?.kind === 'claimed' && asked.kind === 'claim') {
             const byKey = anyone && asked.linkKey === 'the-key-of-the-link-0001';
@@ -256,7 +257,7 @@ function restored(state: BatchState): BatchState {
   const { claimed } = state.packets;
   const stored = { ...state, claimed };
   const again = beginRestore(stored);
-  for (const id of state.listed) again.listed.add(id);
+  again.listed.add([...state.listed]);
   for (const { receiverId, claimedAt, amount, openedAt } of packetsOf(state))
     restorePacket(again, receiverId, claimedAt, amount ?? 0, openedAt ?? 0);
   for (const [name, { packet, digest, position, opened }] of state.tags) {

@@ -2,7 +2,7 @@
  * The auditor's own idea of one batch: its events in order, and what must be true of each (invariants 1, 4, 6).
  * It shares no code with the engine; only the shapes of events are the engine's.
  */
-import type { BatchEvent, BatchParams } from '../../../engine/core/types.ts';
+import type { AudienceEvent, BatchEvent, BatchParams } from '../../../engine/core/types.ts';
 
 /** Something that must never be true. */
 export class Violation extends Error {
@@ -15,6 +15,11 @@ export class Violation extends Error {
  */
 export class Noticed extends Error {
   override readonly name = 'Noticed';
+}
+
+function listedIn({ receivers }: AudienceEvent): readonly string[] {
+  if (!('joined' in receivers)) return receivers;
+  return receivers.joined.split(' ').filter((id) => id !== '');
 }
 
 export function must(condition: boolean, text: () => string): asserts condition {
@@ -100,7 +105,7 @@ export class History {
     const { params } = this;
     switch (event.kind) {
       case 'audience':
-        for (const id of event.receivers)
+        for (const id of listedIn(event))
           if (!this.listedAt.has(id)) this.listedAt.set(id, event.version);
         if (event.anyone) this.anyoneAt = Math.min(this.anyoneAt, event.version);
         return undefined;

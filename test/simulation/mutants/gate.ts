@@ -130,9 +130,9 @@ export const gateMutants: readonly Mutant[] = [
     edits: [
       {
         file: owner,
-        find: '      request.reply(unknown);\n      this.end(\n        `actor threw:',
+        find: '    request.reply(unknown);\n    this.end(\n      `actor threw:',
         replace:
-          '      request.reply(unknown);\n      this.#residents.drop(request.batchId);\n      String(\n        `actor threw:',
+          '    request.reply(unknown);\n    this.#residents.drop(request.batchId);\n    String(\n      `actor threw:',
       },
     ],
   },
