@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { EnvironmentReader } from './environment.ts';
 import { quotaMax, unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
+import { readCardKeys, readWithdrawals, type WithdrawalLimits } from './payment/settings.ts';
+import type { CardKey } from './payment/vault.ts';
 
 export { ConfigError } from './environment.ts';
 
@@ -58,6 +60,12 @@ export type Config = {
     readonly claimsPerMinute: number | undefined;
     readonly messagesPerMinute: number | undefined;
   };
+  /** CARD_KEYS, the current one first; not given: see cardKeysOf(). */
+  readonly cardKeys: readonly CardKey[] | undefined;
+  /** CARD_KEYS_FILE, absolute. */
+  readonly cardKeysFile: string | undefined;
+  /** WITHDRAWAL_…: what may be withdrawn. */
+  readonly withdrawals: WithdrawalLimits;
   /** JOURNAL_MEMORY_WATERMARK: share of the journal store's memory above which claims get 503. */
   readonly journalMemoryWatermark: number;
   /** UNSETTLED_MEGABYTES_MAX: payloads (MiB) this process keeps until settled, above which claims get 503. */
@@ -138,6 +146,8 @@ export function loadConfig(
       claimsPerMinute: quota(read, 'CLAIMS_PER_MINUTE'),
       messagesPerMinute: quota(read, 'MESSAGES_PER_MINUTE'),
     },
+    ...readCardKeys(read),
+    withdrawals: readWithdrawals(read),
     journalMemoryWatermark:
       read.fraction('JOURNAL_MEMORY_WATERMARK') ?? journalMemoryWatermarkDefault,
     unsettledMegabytesMax:

@@ -54,7 +54,8 @@ export const mismatchQueries = {
       SELECT batch.id, event.version, CASE WHEN kind = 4 THEN 4 ELSE 3 END,
         'user:' || CASE WHEN kind = 4 THEN sender ELSE receiver END, asset, amount
       FROM event JOIN batch ON batch.id = event.batch WHERE kind IN (1, 2, 4) AND amount > 0) AS m
-    FULL JOIN (SELECT batch, version, kind, owner, asset, amount FROM entry WHERE kind <> 1 AND owner LIKE 'user:%') AS e
+    FULL JOIN (SELECT batch, version, kind, owner, asset, amount FROM entry
+      WHERE kind NOT IN (1, 5, 6, 7) AND owner LIKE 'user:%') AS e
       ON e.batch = m.batch AND coalesce(e.version, 0) = coalesce(m.version, 0) AND e.kind = m.kind
         AND e.owner = m.owner AND e.asset = m.asset AND e.amount = m.amount
     WHERE e.batch IS NULL OR m.batch IS NULL`,

@@ -3,9 +3,11 @@
  * Guards (by telling) invariants 1, 5 and 6.
  */
 import { assert } from '../core/assert.ts';
+import { statusNumbers } from '../payment/rows.ts';
 import { beginSnapshot, transaction } from '../store/pool.ts';
 import type { Connection } from '../store/statements.ts';
 import { mismatchQueries } from './audit-queries.ts';
+import { withdrawalMismatchQueries } from './audit-withdrawals.ts';
 import type { BooksContext } from './context.ts';
 import type { Audit, AuditAsset } from './types.ts';
 
@@ -14,7 +16,7 @@ const auditTimeoutMs = 900_000;
 
 /**
  * Sums per asset. Escrow comes from batches and packets, not from the escrow accounts; those are compared with it
- * by the mismatches. `inFlight` and `paidOut` are the accounts that withdrawals will move through.
+ * by the mismatches. So do `inFlight` and `paidOut` come from the withdrawals, not from the accounts they move through.
  */
 const sumQueries = {
   issued: 'SELECT asset, sum(amount)::text AS sum FROM deposit GROUP BY asset',
@@ -23,10 +25,10 @@ const sumQueries = {
   escrow: `SELECT asset, sum(total - refunded_amount - coalesce(p.opened, 0))::text AS sum
     FROM batch LEFT JOIN (SELECT batch, sum(amount) AS opened FROM packet GROUP BY batch) AS p ON p.batch = batch.id
     WHERE confirmed_at IS NOT NULL GROUP BY asset`,
-  inFlight:
-    "SELECT asset, sum(amount)::text AS sum FROM entry WHERE owner = 'outside:in-flight' GROUP BY asset",
-  paidOut:
-    "SELECT asset, sum(amount)::text AS sum FROM entry WHERE owner = 'outside:paid-out' GROUP BY asset",
+  inFlight: `SELECT asset, sum(amount)::text AS sum FROM withdrawal
+    WHERE status = ${statusNumbers.processing} GROUP BY asset`,
+  paidOut: `SELECT asset, sum(amount)::text AS sum FROM withdrawal
+    WHERE status = ${statusNumbers.paid} GROUP BY asset`,
 } as const;
 
 type Column = keyof typeof sumQueries;
@@ -60,7 +62,9 @@ async function auditSnapshot(connection: Connection): Promise<Audit> {
   const sums = new Map<string, Record<Column, bigint>>();
   for (const column of Object.keys(sumQueries) as Column[]) await addSums(connection, sums, column);
   let mismatches = 0;
-  for (const query of Object.values(mismatchQueries)) mismatches += await count(connection, query);
+  for (const query of Object.values({ ...mismatchQueries, ...withdrawalMismatchQueries })) {
+    mismatches += await count(connection, query);
+  }
   const assets = [...sums].sort(([one], [other]) => (one < other ? -1 : 1));
   const quarantined = await count(connection, 'SELECT FROM batch WHERE quarantined');
   return {

@@ -3,6 +3,7 @@
  * Amounts are safe integers in minor units; times are ms since the epoch; ids are strings.
  */
 import type { BatchParams, Channel, IdempotencyTag, Mode } from '../core/types.ts';
+import type { EntryKind } from '../store/ledger.ts';
 
 /** An open transaction; only Books looks inside. */
 export interface Tx {
@@ -160,10 +161,19 @@ export interface EntryView {
   readonly at: number;
   /** Signed, minor units. */
   readonly amount: number;
-  readonly kind: 'deposit' | 'funding' | 'open' | 'refund';
+  readonly kind: EntryKind;
   /** The other side: `user:<id>`, `escrow:<batch id>` or `outside:<what>`. */
   readonly counterpart: string;
   readonly batchId: string | undefined;
+  /** Who sent the batch. */
+  readonly senderId: string | undefined;
+  readonly withdrawalId: string | undefined;
+  /** The card that a withdrawal went to. */
+  readonly card: { readonly bank: string; readonly last4: string } | undefined;
+  /** The operator's, of a deposit. */
+  readonly reference: string | undefined;
+  /** Of the account right after this entry, what is held included. */
+  readonly balanceAfter: number;
 }
 /** A batch in its sender's records. */
 export interface SentRecord {

@@ -12,11 +12,27 @@ import type { Move } from './plan.ts';
 import { rowCount, type Connection } from './statements.ts';
 
 /** Stored numbers of the kinds; never renumber. */
-export const entryKinds = { deposit: 1, funding: 2, open: 3, refund: 4 } as const;
+export const entryKinds = {
+  deposit: 1,
+  funding: 2,
+  open: 3,
+  refund: 4,
+  /** A user's amount goes to the bank: in flight. */
+  withdrawal: 5,
+  /** … and has arrived. */
+  payout: 6,
+  /** … or comes back. */
+  withdrawal_return: 7,
+} as const;
 export type EntryKind = keyof typeof entryKinds;
 
 /** Where deposits come from: its balance is minus what was ever issued of the asset. */
 export const operatorAccount = 'outside:operator';
+
+/** What was ordered of the bank and has no final answer. */
+export const inFlightAccount = 'outside:in-flight';
+/** What the bank has paid out. */
+export const paidOutAccount = 'outside:paid-out';
 
 export function userAccount(userId: string): string {
   return `user:${userId}`;

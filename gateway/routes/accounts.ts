@@ -12,8 +12,21 @@ import { unsettled } from './settled.ts';
 
 const tag = 'Accounts and records';
 
-function entryItem({ id, at, amount, kind, counterpart, batchId }: EntryView): object {
-  return { id, at: isoTime(at), amount, kind, counterpart, batchId };
+function entryItem({ id, at, amount, kind, counterpart, ...more }: EntryView): object {
+  const { batchId, senderId, withdrawalId, card, reference, balanceAfter } = more;
+  return {
+    id,
+    at: isoTime(at),
+    amount,
+    kind,
+    counterpart,
+    batchId,
+    senderId,
+    withdrawalId,
+    card,
+    reference,
+    balanceAfter,
+  };
 }
 
 export function accountRoutes({ books, engine }: AppDeps): Route[] {
@@ -40,7 +53,7 @@ export function accountRoutes({ books, engine }: AppDeps): Route[] {
     method: 'GET',
     path: '/v1/accounts/:asset/entries',
     tag,
-    summary: "The caller's ledger entries, newest first",
+    summary: "The caller's account statement, newest entry first",
     auth: 'user',
     params: { asset: fields.asset },
     query: { cursor: fields.cursor, after: fields.after, limit: fields.pageLimit },

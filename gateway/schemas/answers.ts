@@ -1,5 +1,6 @@
 /** Answers as OpenAPI shows them; the tests hold every answer against these. */
 import { z } from 'zod';
+import { entryKinds, type EntryKind } from '../../engine/store/ledger.ts';
 import * as fields from './fields.ts';
 
 const position = z
@@ -108,9 +109,23 @@ export const entries = z.strictObject({
       id: z.string(),
       at: fields.time,
       amount: z.int().meta({ description: 'Signed, minor units.' }),
-      kind: z.enum(['deposit', 'funding', 'open', 'refund']),
-      counterpart: z.string(),
+      kind: z.enum(Object.keys(entryKinds) as EntryKind[]).meta({
+        description:
+          'deposit: credited by the operator; funding: a batch was confirmed; open: a packet was opened; refund: what ' +
+          'nobody opened; withdrawal: to the bank; withdrawal_return: the bank refused.',
+      }),
+      counterpart: z.string().meta({ description: 'The account on the other side.' }),
       batchId: fields.batchId.optional(),
+      senderId: fields.userId.optional().meta({ description: 'Who sent the batch.' }),
+      withdrawalId: z.string().optional(),
+      card: z
+        .strictObject({ bank: z.string(), last4: z.string() })
+        .optional()
+        .meta({ description: 'The card that the withdrawal goes to.' }),
+      reference: z.string().optional().meta({ description: "The operator's, of a deposit." }),
+      balanceAfter: fields.quantity.meta({
+        description: 'Of the account right after this entry, what is held included.',
+      }),
     }),
   ),
   next,

@@ -326,6 +326,11 @@ export class World {
         kind: 'funding',
         counterpart: 'escrow:100',
         batchId: '100',
+        senderId: 'anna',
+        withdrawalId: undefined,
+        card: undefined,
+        reference: undefined,
+        balanceAfter: 500,
       } as const;
       const items = this.balances.has(`${userId}/${asset}`) ? [booked] : [];
       return Promise.resolve({ code: 'page', next: undefined, items });

@@ -41,6 +41,15 @@ test('everything has a default in embedded mode', () => {
       claimsPerMinute: undefined,
       messagesPerMinute: undefined,
     },
+    cardKeys: undefined,
+    cardKeysFile: undefined,
+    withdrawals: {
+      assets: ['CNY'],
+      amountMin: 100,
+      amountMax: 2_000_000,
+      dayAmountMax: 5_000_000,
+      dayCountMax: 20,
+    },
     journalMemoryWatermark: 0.8,
     unsettledMegabytesMax: 256,
   });
@@ -71,6 +80,12 @@ test('every variable is taken', () => {
       BATCHES_PER_HOUR: '5',
       CLAIMS_PER_MINUTE: '60',
       MESSAGES_PER_MINUTE: '0',
+      CARD_KEYS: `new:${'QUJD'.repeat(10)}QUI=,old:${'_-'.repeat(21)}8`,
+      WITHDRAWAL_ASSETS: 'CNY, points',
+      WITHDRAWAL_MIN: '1',
+      WITHDRAWAL_MAX: '10',
+      WITHDRAWAL_DAY_MAX: '20',
+      WITHDRAWALS_PER_DAY: '3',
       JOURNAL_MEMORY_WATERMARK: '.5',
       UNSETTLED_MEGABYTES_MAX: '64',
     },
@@ -103,6 +118,18 @@ test('every variable is taken', () => {
     confirmWithinSeconds: 60,
     shareThreshold: 0,
     rateLimits: { batchesPerHour: 5, claimsPerMinute: 60, messagesPerMinute: undefined },
+    cardKeys: [
+      { id: 'new', key: new Uint8Array(Buffer.from(`${'ABC'.repeat(10)}AB`)) },
+      { id: 'old', key: new Uint8Array(Buffer.from(`${'_-'.repeat(21)}8`, 'base64url')) },
+    ],
+    cardKeysFile: undefined,
+    withdrawals: {
+      assets: ['CNY', 'points'],
+      amountMin: 1,
+      amountMax: 10,
+      dayAmountMax: 20,
+      dayCountMax: 3,
+    },
     journalMemoryWatermark: 0.5,
     unsettledMegabytesMax: 64,
   });
@@ -138,6 +165,15 @@ test.each([
   ['JOURNAL_MEMORY_WATERMARK', '1.01'],
   ['JOURNAL_MEMORY_WATERMARK', '80%'],
   ['UNSETTLED_MEGABYTES_MAX', '0'],
+  ['CARD_KEYS', 'k1'],
+  ['CARD_KEYS', 'k1:c2hvcnQ='],
+  ['CARD_KEYS', '[{"id": "k1"}]'],
+  ['CARD_KEYS', '[{'],
+  ['WITHDRAWAL_ASSETS', 'CNY,'],
+  ['WITHDRAWAL_MIN', '0'],
+  ['WITHDRAWAL_MAX', '99'],
+  ['WITHDRAWAL_DAY_MAX', '1.5'],
+  ['WITHDRAWALS_PER_DAY', '0'],
 ])('a wrong %s (%s) is one line that begins with its name', (variable, value) => {
   const error = errorOf({ ...production, [variable]: value });
   expect(error.variable).toBe(variable);
@@ -149,6 +185,8 @@ test('an error about a URL or a secret does not show it', () => {
   expect(errorOf({ DATABASE_URL: 'mysql://app:hunter2@db/x' }).message).not.toContain('hunter2');
   expect(errorOf({ REDIS_URL: 'http://:hunter2@cache' }).message).not.toContain('hunter2');
   expect(errorOf({ AUTH_SECRET: 'hunter2' }).message).not.toContain('hunter2');
+  expect(errorOf({ CARD_KEYS: 'k1:hunter2' }).message).not.toContain('hunter2');
+  expect(errorOf({ CARD_KEYS: '[{"k1":"hunter2"}]' }).message).not.toContain('hunter2');
 });
 
 test('with a database of its own it needs a way to check tokens', () => {
