@@ -259,30 +259,6 @@ export const pollIntervalSecondsMax = 86_400;
 export const platformRequestsPerSecondDefault = 50;
 export const platformRequestsPerSecondMax = 10_000;
 
-// Payment (E17)
-/** ISO/IEC 7812; spaces between digits are not counted. */
-export const cardDigitsMin = 12;
-export const cardDigitsMax = 19;
-export const holderNameLengthMax = 64;
-export const bankNameLengthMax = 64;
-export const codeDigits = 6;
-export const codeAttemptsMax = 5;
-export const codeValidMs = 600_000;
-/** Who sends a code has so long; then another may. */
-export const codeLeaseMs = 30_000;
-export const codeRetryMsMin = 1_000;
-export const codeRetryMsMax = 30_000;
-/** Who pays out has so long to ask the bank and to order; then another may ask. */
-export const payoutLeaseMs = 60_000;
-export const payoutRetryMsMin = 1_000;
-export const payoutRetryMsMax = 300_000;
-/** Limits per day roll over this time. */
-export const withdrawalDayMs = 86_400_000;
-export const withdrawalsPerDayMax = 10_000;
-export const withdrawalAssetsMax = 100;
-/** Rows that are sealed again at a time when keys change. */
-export const rotatePageRows = 100;
-
 // Housekeeping
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;
@@ -328,7 +304,6 @@ assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
   'all parts of the way down have their time',
 );
-assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in time');
 assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in time');
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
