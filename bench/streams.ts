@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { nextMessage, startHelper } from './http/children.ts';
 import { startPostgres } from './http/postgres.ts';
 import { groupsOn } from './streams/group.ts';
-import { cpuShares, memoryOf } from './streams/process.ts';
+import { type Cpu, cpuFromNow, cpuShares, memoryOf } from './streams/process.ts';
 import { type FromListeners, systemMs, type ToListeners } from './streams/protocol.ts';
 import type { Cleanup } from './support/cleanup.ts';
 import { startServer, withoutSettings } from './support/server.ts';
@@ -25,6 +25,8 @@ export interface FanOut {
   readonly middleMs: number;
   readonly lastMs: number;
   readonly worstLastMs: number;
+  /** Microseconds per delivered push. */
+  readonly cpuMicros: Cpu;
 }
 
 export interface StreamsResult {
@@ -34,8 +36,8 @@ export interface StreamsResult {
   readonly rssBytesEach: number;
   readonly heapBytesEach: number;
   /** Of one core. */
-  readonly cpuBefore: { readonly server: number; readonly database: number };
-  readonly cpuIdle: { readonly server: number; readonly database: number };
+  readonly cpuBefore: Cpu;
+  readonly cpuIdle: Cpu;
   readonly heartbeatsPerSecond: number;
   readonly lost: number;
   readonly fanOut: readonly FanOut[];
@@ -77,6 +79,7 @@ export async function streamsBench(
   for (const listeners of settings.fanOut.filter((count) => count <= streams)) {
     const groupId = await groups.make(listeners);
     const rounds: Round[] = [];
+    const used = await cpuFromNow(server.pid, postgres.pid);
     for (let i = 0; i < messages; i += 1) {
       await ask({ kind: 'expect', count: listeners }, 'expecting');
       const delivered = nextMessage<FromListeners>(child);
@@ -86,8 +89,9 @@ export async function streamsBench(
       const { atMs } = expectKind(await delivered, 'delivered');
       rounds.push({ answeredMs, comesMs: atMs.map((at) => at - sentMs) });
     }
-    fanOut.push(fanOutOf(listeners, rounds));
-    print(`  a message to ${whole(listeners)}: ${fanOutLine(fanOutOf(listeners, rounds))}`);
+    const one = fanOutOf(listeners, rounds, await used());
+    fanOut.push(one);
+    print(`  a message to ${whole(listeners)}: ${fanOutLine(one)}`);
   }
 
   const seconds = (systemMs() - startedMs) / 1_000;
@@ -119,7 +123,8 @@ interface Round {
   readonly comesMs: readonly number[];
 }
 
-function fanOutOf(listeners: number, rounds: readonly Round[]): FanOut {
+function fanOutOf(listeners: number, rounds: readonly Round[], cpu: Cpu): FanOut {
+  const pushes = listeners * rounds.length;
   const last = rounds.map(({ comesMs }) => comesMs.at(-1) ?? Number.NaN);
   return {
     listeners,
@@ -128,12 +133,14 @@ function fanOutOf(listeners: number, rounds: readonly Round[]): FanOut {
     middleMs: median(rounds.map(({ comesMs }) => median(comesMs))),
     lastMs: median(last),
     worstLastMs: Math.max(...last),
+    cpuMicros: { server: (cpu.server * 1e6) / pushes, database: (cpu.database * 1e6) / pushes },
   };
 }
 
-function fanOutLine({ answeredMs, middleMs, lastMs, worstLastMs }: FanOut): string {
+function fanOutLine({ answeredMs, middleMs, lastMs, worstLastMs, cpuMicros }: FanOut): string {
+  const cpu = `${whole(cpuMicros.server)} / ${whole(cpuMicros.database)} µs of CPU each`;
   const [answered, middle, last, worst] = [answeredMs, middleMs, lastMs, worstLastMs].map(whole);
-  return `answered after ${answered} ms, with half of them after ${middle} ms, with all after ${last} ms (worst ${worst})`;
+  return `answered after ${answered} ms, with half of them after ${middle} ms, with all after ${last} ms (worst ${worst}); ${cpu}`;
 }
 
 export function streamsTable(result: StreamsResult, asMarkdown: boolean): string {

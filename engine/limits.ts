@@ -83,8 +83,8 @@ export const streamsMax = 20_000;
 /** A user's devices and tabs on one process. */
 export const userStreamsMax = 32;
 /** Pushes read at a time for one user, and users read for at the same time. */
-export const streamPageMax = 64;
-export const streamReadsMax = 8;
+export const streamPageMax = 32;
+export const streamReadsMax = 128;
 /** Written to a client at a time; it takes the next only when it has taken these. */
 export const streamWriteBytesMax = 64 * 1024;
 /** A client that does not take what was written is cut off after this; it resumes. */
@@ -173,6 +173,11 @@ export const settleBackoffMsMax = 5_000;
 // Pushes (E12)
 /** Pushes that one row may stand for: reading from its middle unfolds so many at most, and two. */
 export const pushRunMax = 200;
+/** Users who begin to listen by one statement. */
+export const listenersAtOnceMax = 500;
+/** Users read for by one statement, and such statements under way. */
+export const pushReadsMax = 64;
+export const pushReadsWidth = 2;
 /** How long a client may be away and miss nothing. */
 export const pushKeptHours = 72;
 /** Who has opened no stream for so long is no listener any more. */
@@ -201,6 +206,11 @@ export const outsideRetryMsMax = 2_000;
 export const circuitFailuresMax = 8;
 export const circuitOpenMsMin = 1_000;
 export const circuitOpenMsMax = 30_000;
+/** How long a withdrawal waits whose wake-up was lost, and how many are woken at a time. */
+export const payoutSweepMs = 1_000;
+export const payoutSweepMax = 256;
+/** Calls to the bank or the sender of codes that one worker has under way. */
+export const payoutConcurrency = 16;
 
 // Payment (E17)
 /** ISO/IEC 7812; spaces between digits are not counted. */
@@ -248,6 +258,10 @@ export const platformSessionLengthMax = 4_096;
 export const platformCursorLengthMax = 4_096;
 /** How old, or how far in the future, a signed push may be. */
 export const platformPushToleranceMs = 300_000;
+/** A shop that does not date its pushes sends them late when few visitors wake its queue. */
+export const platformUndatedPushMs = 86_400_000;
+/** What was changed so shortly ago may still be overtaken by something changed before it. */
+export const platformOverlapMs = 5_000;
 /** Products of a shop whose categories are remembered, and for how long. */
 export const platformProductsMax = 20_000;
 export const platformProductsKeptMs = 600_000;
@@ -274,6 +288,12 @@ assert(groupMembersMax <= audienceRequestMax, 'all members of a group fit into o
 assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(audienceRequestMax <= audienceEventMax, 'one request is one event');
+assert(groupMembersMax <= audienceEventMax, 'a share to a group is one event');
+assert(
+  flushBytesMax + (audienceEventMax + 1) * (userIdLengthMax + 1) <= payloadCharsMax,
+  'the largest event fits into a job that is nearly full',
+);
+assert(payloadCharsMax <= unsettledBytesMax, 'the largest job can wait to be settled');
 assert(expiresInSecondsMin <= expiresInSecondsDefault, 'the default lifetime is allowed');
 assert(expiresInSecondsDefault <= expiresInSecondsMax, 'the default lifetime is allowed');
 assert(
@@ -281,12 +301,6 @@ assert(
   'batching under load stays below what clients notice',
 );
 assert(sweepIntervalMs <= requestTimeoutMs, 'who waits too long is told soon');
-assert(groupMembersMax <= audienceEventMax, 'a share to a group is one event');
-assert(
-  flushBytesMax + (audienceEventMax + 1) * (userIdLengthMax + 1) <= payloadCharsMax,
-  'the largest event fits into a job that is nearly full',
-);
-assert(payloadCharsMax <= unsettledBytesMax, 'the largest job can wait to be settled');
 assert(mailboxMax <= threadInFlightMax, 'one batch may not hold more than its thread');
 assert(stalledAfterMs < requestTimeoutMs, 'a silent journal is noticed before clients give up');
 assert(giveUpTimeoutMs < requestTimeoutMs, 'a shard is handed over before clients give up');

@@ -1,7 +1,7 @@
 /** What a process takes, as the system and its own metrics see it. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuByPid, descendants } from '../support/processes.ts';
+import { cpuBetween, cpuByPid, descendants } from '../support/processes.ts';
 
 export interface Memory {
   readonly rssBytes: number;
@@ -28,23 +28,34 @@ export async function memoryOf(pid: number, url: string): Promise<Memory> {
   return { rssBytes, heapBytes };
 }
 
-/** Shares of one core over some time: the process alone, and all that descends from another. */
-export async function cpuShares(
-  pid: number,
-  databaseRoot: number,
-  seconds: number,
-): Promise<{ readonly server: number; readonly database: number }> {
+/** CPU seconds. */
+export interface Cpu {
+  /** Of the process alone. */
+  readonly server: number;
+  /** Of everything that descends from the database's first process. */
+  readonly database: number;
+}
+
+/** What is used from now on until the returned function is called. */
+export async function cpuFromNow(pid: number, databaseRoot: number): Promise<() => Promise<Cpu>> {
   const look = async () => {
     const family = [databaseRoot, ...(await descendants(databaseRoot)).map((entry) => entry.pid)];
-    const all = await cpuByPid([pid, ...family]);
-    const server = all.get(pid) ?? 0;
-    return { server, database: [...all.values()].reduce((sum, value) => sum + value, 0) - server };
+    return { server: await cpuByPid([pid]), database: await cpuByPid(family) };
   };
   const before = await look();
-  await sleep(seconds * 1_000);
-  const after = await look();
-  return {
-    server: (after.server - before.server) / seconds,
-    database: (after.database - before.database) / seconds,
+  return async () => {
+    const after = await look();
+    return {
+      server: cpuBetween(before.server, after.server),
+      database: cpuBetween(before.database, after.database),
+    };
   };
+}
+
+/** Shares of one core over some time. */
+export async function cpuShares(pid: number, databaseRoot: number, seconds: number): Promise<Cpu> {
+  const used = await cpuFromNow(pid, databaseRoot);
+  await sleep(seconds * 1_000);
+  const { server, database } = await used();
+  return { server: server / seconds, database: database / seconds };
 }

@@ -1,15 +1,19 @@
 /** Listeners: users who have opened a stream, each with the counter of their pushes. (E5, E12) */
 import type { Pool } from 'pg';
 import { assert } from '../core/assert.ts';
-import { listenerSeenEveryMs } from '../limits.ts';
+import { listenersAtOnceMax, listenerSeenEveryMs } from '../limits.ts';
+import type { Clock } from '../ports/clock.ts';
 import { texts } from '../store/arrays.ts';
 import type { Listening } from './port.ts';
+import { Together } from './together.ts';
 import type { WritersEnded } from './writers-ended.ts';
 
 interface ListenerRow {
+  readonly user_id: string;
   readonly last_no: number;
   readonly purged_no: number;
   readonly ready: boolean;
+  readonly seen_at: number;
 }
 
 const listening = ({ last_no, purged_no }: ListenerRow): Listening => ({
@@ -18,42 +22,88 @@ const listening = ({ last_no, purged_no }: ListenerRow): Listening => ({
 });
 
 /**
- * See `Pushes.listen`. A new listener waits for the transactions that may have looked before it was there: afterwards
- * nothing can take effect that is not pushed. Numbers go on where they ended when the user was forgotten.
+ * `Pushes.listen`, for all who come at about the same time together: after a restart that is everybody. Who was there a
+ * while ago costs a look and no write.
  */
-export async function listen(
-  pool: Pool,
-  writersEnded: WritersEnded,
-  userId: string,
-  now: number,
-): Promise<Listening> {
-  const known = await seen(pool, userId, now);
-  if (known?.ready === true) return listening(known);
-  if (known === undefined) {
-    await pool.query(
-      `INSERT INTO listener (user_id, seen_at, last_no, purged_no)
-       SELECT $1, $2, no, no FROM coalesce((SELECT last_no FROM past_listener WHERE user_id = $1), 0) AS past (no)
-       ON CONFLICT DO NOTHING`,
-      [userId, now],
-    );
+export class Listeners {
+  readonly #looks: Together<string, ListenerRow | undefined>;
+  readonly #begins: Together<string, ListenerRow>;
+  readonly #clock: Clock;
+
+  constructor(pool: Pool, writersEnded: WritersEnded, clock: Clock) {
+    this.#clock = clock;
+    const common = { clock, max: listenersAtOnceMax, width: 2 };
+    this.#looks = new Together({ ...common, ask: (userIds) => known(pool, userIds) });
+    this.#begins = new Together({
+      ...common,
+      ask: (userIds) => begin(pool, writersEnded, userIds, clock.now()),
+    });
   }
-  await writersEnded.wait();
-  const { rows } = await pool.query<ListenerRow>(
-    'UPDATE listener SET ready = true WHERE user_id = $1 RETURNING last_no, purged_no, ready',
-    [userId],
-  );
-  assert(rows[0] !== undefined, 'a listener just seen is not forgotten');
-  return listening(rows[0]);
+
+  async listen(userId: string): Promise<Listening> {
+    const row = await this.#looks.ask(userId);
+    const isFresh = row?.ready === true && row.seen_at > this.#clock.now() - listenerSeenEveryMs;
+    return listening(isFresh ? row : await this.#begins.ask(userId));
+  }
 }
 
-async function seen(pool: Pool, userId: string, now: number): Promise<ListenerRow | undefined> {
+async function known(
+  pool: Pool,
+  userIds: readonly string[],
+): Promise<readonly (ListenerRow | undefined)[]> {
   const { rows } = await pool.query<ListenerRow>({
-    name: 'seen',
-    text: `UPDATE listener SET seen_at = greatest(seen_at, $2) WHERE user_id = $1
-      RETURNING last_no, purged_no, ready`,
-    values: [userId, now],
+    name: 'known-listeners',
+    text: `SELECT user_id, last_no, purged_no, ready, seen_at FROM listener
+      WHERE user_id = ANY ($1::text[])`,
+    values: [texts(userIds)],
   });
-  return rows[0];
+  const found = new Map(rows.map((row) => [row.user_id, row]));
+  return userIds.map((userId) => found.get(userId));
+}
+
+/**
+ * A new listener waits for the transactions that may have looked before it was there: afterwards nothing can take effect
+ * that is not pushed. Numbers go on where they ended when the user was forgotten. Rows are locked by user id, as who
+ * pushes does.
+ */
+async function begin(
+  pool: Pool,
+  writersEnded: WritersEnded,
+  userIds: readonly string[],
+  now: number,
+): Promise<readonly ListenerRow[]> {
+  const sorted = texts([...new Set(userIds)].toSorted());
+  const { rows: seen } = await pool.query<ListenerRow>({
+    name: 'begin-listening',
+    text: `INSERT INTO listener (user_id, seen_at, last_no, purged_no)
+      SELECT user_id, $2, no, no FROM (
+        SELECT u.user_id, coalesce(last_no, 0) AS no
+        FROM unnest($1::text[]) AS u (user_id) LEFT JOIN past_listener ON past_listener.user_id = u.user_id
+        ORDER BY u.user_id COLLATE "C") AS beginning
+      ON CONFLICT (user_id) DO UPDATE SET seen_at = greatest(listener.seen_at, excluded.seen_at)
+      RETURNING user_id, last_no, purged_no, ready, seen_at`,
+    values: [sorted, now],
+  });
+  const found = new Map(seen.map((row) => [row.user_id, row]));
+  const waiting = seen.filter(({ ready }) => !ready).map((row) => row.user_id);
+  if (waiting.length > 0) {
+    await writersEnded.wait();
+    const { rows } = await pool.query<ListenerRow>({
+      name: 'listeners-ready',
+      text: `WITH held AS (
+          SELECT user_id FROM listener WHERE user_id = ANY ($1::text[])
+          ORDER BY user_id FOR NO KEY UPDATE)
+        UPDATE listener SET ready = true FROM held WHERE listener.user_id = held.user_id
+        RETURNING listener.user_id, last_no, purged_no, ready, seen_at`,
+      values: [texts(waiting)],
+    });
+    for (const row of rows) found.set(row.user_id, row);
+  }
+  return userIds.map((userId) => {
+    const row = found.get(userId);
+    assert(row !== undefined, 'a listener just seen is not forgotten');
+    return row;
+  });
 }
 
 /**

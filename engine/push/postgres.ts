@@ -2,12 +2,15 @@
  * Pushes on Postgres. Written by `write.ts` inside the transactions of others; read and listened to here, with a pool
  * of its own, so that streams never take the connections of money. (E5, E12)
  */
+import { pushReadsMax, pushReadsWidth } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { listenTo } from '../store/notifications.ts';
 import { openPool, type PoolOptions } from '../store/pool.ts';
-import { listen, newest, touch } from './listeners.ts';
-import type { Pushes } from './port.ts';
-import { readPushes } from './read.ts';
+import { planSettings } from '../store/postgres.ts';
+import { Listeners, newest, touch } from './listeners.ts';
+import type { Push, Pushes } from './port.ts';
+import { type ReadRequest, readPushes } from './read.ts';
+import { Together } from './together.ts';
 import { pushChannel } from './write.ts';
 import { WritersEnded } from './writers-ended.ts';
 
@@ -22,12 +25,22 @@ export interface PushesOptions extends Pick<PoolOptions, 'url' | 'observer' | 'p
  */
 export async function postgresPushes(options: PushesOptions): Promise<Pushes> {
   const { clock, url } = options;
-  const pool = await openPool({ ...options, applicationName: 'hongbao-push' });
-  const writersEnded = new WritersEnded(pool, clock);
+  const pool = await openPool({
+    ...options,
+    applicationName: 'hongbao-push',
+    settings: planSettings,
+  });
+  const reads = new Together<ReadRequest, readonly Push[]>({
+    clock,
+    max: pushReadsMax,
+    width: pushReadsWidth,
+    ask: (requests) => readPushes(pool, requests),
+  });
+  const listeners = new Listeners(pool, new WritersEnded(pool, clock), clock);
   const watches: { close(): Promise<void> }[] = [];
   return {
-    listen: (userId) => listen(pool, writersEnded, userId, clock.now()),
-    read: (userId, after, limit) => readPushes(pool, userId, after, limit),
+    listen: (userId) => listeners.listen(userId),
+    read: (userId, after, limit) => reads.ask({ userId, after, limit }),
     newest: (userIds) => newest(pool, userIds),
     touch: (userIds) => touch(pool, userIds, clock.now()),
     watch(hear) {

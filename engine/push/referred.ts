@@ -18,6 +18,15 @@ export interface RunRow {
   readonly detail: Told | null;
 }
 
+/** Runs of many users refer to the same rows: a message to a group is selected once. */
+export function referenceOf({ subject, from_no, to_no }: RunRow): string {
+  return `${subject} ${from_no} ${to_no}`;
+}
+
+function distinct(runs: readonly RunRow[]): readonly RunRow[] {
+  return [...new Map(runs.map((run) => [referenceOf(run), run])).values()];
+}
+
 interface BatchRow extends Omit<ToldBatch, 'each' | 'senderId' | 'createdAt' | 'expiresAt'> {
   readonly each: number | null;
   readonly sender: string;
@@ -60,24 +69,25 @@ interface EventRow {
   readonly amount: number | null;
 }
 
-/** The events of each run, by the run's last number. */
+/** The events of each run, by its reference. */
 export async function selectEvents(
   pool: Pool,
   all: readonly RunRow[],
-): Promise<ReadonlyMap<number, readonly ToldEvent[]>> {
-  const found = new Map<number, ToldEvent[]>();
-  const runs = all.filter(({ kind }) => kind !== runKinds.generated);
+): Promise<ReadonlyMap<string, readonly ToldEvent[]>> {
+  const found = new Map<string, ToldEvent[]>();
+  const runs = distinct(all.filter(({ kind }) => kind !== runKinds.generated));
   if (runs.length === 0) return found;
   const { rows } = await pool.query<EventRow>({
     name: 'pushed-events',
-    text: `SELECT r.last_no AS run, at, packet, receiver, amount,
+    text: `SELECT r.run, at, packet, receiver, amount,
         CASE kind WHEN ${eventKinds.claimed} THEN 'claimed' WHEN ${eventKinds.opened} THEN 'opened' ELSE 'expired' END AS kind
-      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS r (last_no, batch, from_no, to_no)
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS r (run, batch, from_no, to_no)
         JOIN event ON event.batch = r.batch AND version BETWEEN r.from_no AND r.to_no
           AND kind <> ${eventKinds.audience}
-      ORDER BY r.last_no, version`,
+      ORDER BY r.run, version`,
     values: keysOf(runs),
   });
+  const references = runs.map(referenceOf);
   for (const { run, at, kind, packet, receiver, amount } of rows) {
     const event: ToldEvent = {
       kind,
@@ -86,32 +96,35 @@ export async function selectEvents(
       receiverId: receiver ?? '',
       amount: amount ?? undefined,
     };
-    const list = found.get(run);
-    if (list === undefined) found.set(run, [event]);
+    const reference = references[run] ?? '';
+    const list = found.get(reference);
+    if (list === undefined) found.set(reference, [event]);
     else list.push(event);
   }
   return found;
 }
 
-/** The messages of these runs, by the run's last number. */
+/** The messages of these runs, by reference. */
 export async function selectMessages(
   pool: Pool,
-  runs: readonly RunRow[],
-): Promise<ReadonlyMap<number, MessageRow>> {
+  all: readonly RunRow[],
+): Promise<ReadonlyMap<string, MessageRow>> {
+  const runs = distinct(all);
   if (runs.length === 0) return new Map();
   const { rows } = await pool.query<MessageRow & { readonly run: number }>({
     name: 'pushed-messages',
-    text: `SELECT r.last_no AS run, message.conversation, no, at, reply_no, kind, message.subject::text, link, sender, text
-      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (last_no, conversation, no)
+    text: `SELECT r.run, message.conversation, no, at, reply_no, kind, message.subject::text, link, sender, text
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (run, conversation, no)
         JOIN message USING (conversation, no)`,
     values: keysOf(runs).slice(0, 3),
   });
-  return new Map(rows.map((row) => [row.run, row]));
+  const references = runs.map(referenceOf);
+  return new Map(rows.map((row) => [references[row.run] ?? '', row]));
 }
 
 function keysOf(runs: readonly RunRow[]): string[] {
   return [
-    integers(runs.map((run) => run.last_no)),
+    integers(runs.map((_run, i) => i)),
     integers(runs.map(subjectOf)),
     integers(runs.map((run) => run.from_no ?? undefined)),
     integers(runs.map((run) => run.to_no ?? undefined)),
