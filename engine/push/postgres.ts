@@ -62,7 +62,11 @@ export async function postgresPushes(options: PushesOptions): Promise<Pushes> {
   };
 }
 
-/** What `write.ts` puts into a word. */
+/** What `write.ts` puts into a word; of one that others sent, anybody may have news. */
 function usersIn(payload: string): readonly string[] | undefined {
-  return payload === '' ? undefined : (JSON.parse(payload) as readonly string[]);
+  try {
+    return payload === '' ? undefined : (JSON.parse(payload) as readonly string[]);
+  } catch {
+    return undefined;
+  }
 }

@@ -89,6 +89,8 @@ test('whoever watches hears of everybody after a lost connection, and then of ea
   await vi.waitFor(() => expect(heard).toEqual(['anybody', 'ann', 'anybody']), waits);
   await tell(3, 'ann');
   await vi.waitFor(() => expect(heard.at(-1)).toBe('ann'), waits);
+  await under.pool.query("NOTIFY hongbao_push, 'not ours'");
+  await vi.waitFor(() => expect(heard.at(-1)).toBe('anybody'), waits);
 });
 
 test('word of many users comes in several parts, of very many as one', async () => {
