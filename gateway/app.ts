@@ -24,11 +24,13 @@ import { conversationRoutes } from './routes/conversations.ts';
 import { devRoutes } from './routes/dev.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { operatorRoutes } from './routes/operator.ts';
+import { paymentRoutes } from './routes/payment.ts';
 import { postRoutes } from './routes/posts.ts';
 import { profileRoutes } from './routes/profile.ts';
 import { receiveRoutes } from './routes/receive.ts';
 import { recordRoutes } from './routes/records.ts';
 import { shareRoutes } from './routes/share.ts';
+import { withdrawalRoutes } from './routes/withdrawals.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { loggable } from './log-error.ts';
@@ -53,6 +55,8 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...claimRoutes(deps),
     ...accountRoutes(deps),
     ...recordRoutes(deps),
+    ...paymentRoutes(deps),
+    ...withdrawalRoutes(deps),
     ...profileRoutes(deps),
     ...contactRoutes(deps),
     ...groupRoutes(deps),

@@ -2,6 +2,7 @@
 import type { Engine } from '../engine/api.ts';
 import type { Books } from '../engine/books/types.ts';
 import type { Config } from '../engine/config.ts';
+import type { Payments } from '../engine/payment/port.ts';
 import type { Clock } from '../engine/ports/clock.ts';
 import type { Social } from '../engine/social/port.ts';
 import type { AuthOptions } from './auth.ts';
@@ -36,6 +37,8 @@ export interface AppDeps {
   readonly engine: Engine;
   readonly books: Books;
   readonly social: Social;
+  /** Undefined: there are no card keys, and its routes say so. (E17) */
+  readonly payments: Payments | undefined;
   readonly streams: Pick<Streams, 'open'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** CSPRNG; link keys and request id prefixes come from it. */

@@ -9,6 +9,10 @@ import { loadConfig, type Config } from '../engine/config.ts';
 import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs, stopTimeoutMs } from '../engine/limits.ts';
+import { cardKeysOf } from '../engine/payment/card-keys.ts';
+import { postgresPayments } from '../engine/payment/postgres.ts';
+import type { Payments } from '../engine/payment/port.ts';
+import type { CardKey } from '../engine/payment/vault.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { postgresPushes } from '../engine/push/postgres.ts';
 import { migrate } from '../engine/store/migrate.ts';
@@ -65,6 +69,7 @@ async function start(config: Config): Promise<Logger> {
   closers.push({ what: 'leases', close: () => leases.close() });
 
   const shared = { databaseUrl, redis, logLevel };
+  const cardKeys = await cardKeysOf(config);
   const workers =
     config.workers === 'inline'
       ? await startWorkers({ ...shared, name: 'workers' }, logger)
@@ -112,6 +117,7 @@ async function start(config: Config): Promise<Logger> {
     engine,
     books,
     social,
+    payments: await openPayments(config, databaseUrl, cardKeys, logger),
     streams,
     clock: systemClock,
     randomBytes,
@@ -148,6 +154,22 @@ async function start(config: Config): Promise<Logger> {
   closers.push({ what: 'HTTP server', close: () => server.drain() });
   logger.info({ url: config.publicUrl, port: server.port }, 'serving');
   return logger;
+}
+
+/** Without card keys the rest of the product works, and the routes say what is missing. */
+async function openPayments(
+  { withdrawals }: Config,
+  url: string,
+  cardKeys: readonly CardKey[] | undefined,
+  logger: Logger,
+): Promise<Payments | undefined> {
+  if (cardKeys === undefined) {
+    logger.warn('CARD_KEYS is not set: registration and withdrawals answer 503');
+    return undefined;
+  }
+  const payments = await postgresPayments({ url, cardKeys, limits: withdrawals, poolMax: 8 });
+  closers.push({ what: 'payments', close: () => payments.close() });
+  return payments;
 }
 
 async function startDatabase(config: Config, logger: Logger): Promise<string> {

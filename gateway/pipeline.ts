@@ -179,7 +179,7 @@ export function handlerOf(
           body = spec.body.required ? checkBody(spec.body, {}, (errors ??= [])) : noValues;
           break;
         case 'bytes': {
-          const known = bodies.get(read.latin1);
+          const known = spec.confidential === true ? undefined : bodies.get(read.latin1);
           if (known !== undefined) {
             body = known;
             break;
@@ -192,7 +192,8 @@ export function handlerOf(
           }
           const checked = checkBody(spec.body, parsed.value, (errors ??= []));
           body = checked;
-          if (typeof checked === 'object' && checked !== null) bodies.keep(read.latin1, checked);
+          const isKept = spec.confidential !== true && typeof checked === 'object';
+          if (isKept && checked !== null) bodies.keep(read.latin1, checked);
           break;
         }
         default:

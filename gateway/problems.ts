@@ -113,6 +113,49 @@ export const problemKinds = {
     'The caller has too many streams open; close one, or come again later.',
   ),
 
+  // Payment (E17)
+  not_registered: kind(404, 'Not registered', 'The caller has registered no card.'),
+  registration_required: kind(
+    409,
+    'Registration required',
+    'Withdrawals go to a registered card: PUT /v1/payment/registration first.',
+  ),
+  asset_not_withdrawable: kind(
+    422,
+    'Asset not withdrawable',
+    'This asset cannot be paid out to a card.',
+  ),
+  withdrawal_limit: kind(
+    422,
+    'Withdrawal limit',
+    'The request does not keep a limit: of one withdrawal (min, max), or of all in 24 hours (day_amount, day_count).',
+  ),
+  withdrawal_not_found: kind(
+    404,
+    'Withdrawal not found',
+    'The caller has no withdrawal with this id.',
+  ),
+  wrong_code: kind(
+    422,
+    'Wrong code',
+    'The verification code is wrong; after the last attempt the withdrawal is rejected and its amount free again.',
+  ),
+  code_expired: kind(
+    410,
+    'Code expired',
+    'The verification code came too late: the withdrawal is rejected and its amount free again.',
+  ),
+  not_awaiting_verification: kind(
+    409,
+    'Not awaiting verification',
+    'The withdrawal waits for no code any more.',
+  ),
+  payment_not_configured: kind(
+    503,
+    'Payment not configured',
+    'This server pays nothing out: it has no card keys.',
+  ),
+
   // The server
   internal: kind(500, 'Internal error', 'Something went wrong here; it has been recorded.'),
   overloaded: kind(503, 'Overloaded', 'Too much work at the moment; repeat the request later.'),
@@ -149,6 +192,10 @@ export interface ProblemExtras {
   readonly errors?: readonly FieldError[] | undefined;
   /** Minor units; with `above_threshold` only. (E2) */
   readonly threshold?: number | undefined;
+  /** With `wrong_code` only. (E17) */
+  readonly attemptsLeft?: number | undefined;
+  /** With `withdrawal_limit` only; minor units, or requests. (E17) */
+  readonly limit?: { readonly name: string; readonly value: number } | undefined;
   readonly retryAfterSeconds?: number | undefined;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -179,6 +226,8 @@ export function problemText(code: ProblemCode, requestId: string, extras?: Probl
   let text = `${head.open},"detail":${detail},"requestId":"${requestId}"`;
   if (extras?.errors !== undefined) text += `,"errors":${JSON.stringify(extras.errors)}`;
   if (extras?.threshold !== undefined) text += `,"threshold":${extras.threshold}`;
+  if (extras?.attemptsLeft !== undefined) text += `,"attemptsLeft":${extras.attemptsLeft}`;
+  if (extras?.limit !== undefined) text += `,"limit":${JSON.stringify(extras.limit)}`;
   return `${text}}`;
 }
 

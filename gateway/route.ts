@@ -48,6 +48,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   /** Headers of its own, by their usual spelling; an empty one counts as not given. */
   readonly headers?: Parameters;
   readonly body?: BodySpec<B>;
+  /** What is sent is kept nowhere in memory once it is answered. */
+  readonly confidential?: boolean;
   /** Only the node that holds the shard of the batch `id` can answer. */
   readonly atOwner?: boolean;
   /** Served on node's own request and response (direct.ts), because it is asked very often. */

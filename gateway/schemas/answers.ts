@@ -221,7 +221,7 @@ export const token = z.strictObject({ token: z.string() });
 export const state = z.strictObject({ status: z.string() });
 export const readiness = z.strictObject({ status: z.string(), reason: z.string().optional() });
 
-/** RFC 9457, with our code and request id; `errors` with invalid requests, `threshold` with E2. */
+/** RFC 9457, with our code and request id; `errors` with invalid requests, the rest with one code each. */
 export const problem = z.object({
   type: z.string(),
   title: z.string(),
@@ -231,4 +231,11 @@ export const problem = z.object({
   requestId: z.string(),
   errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
   threshold: fields.amount.optional(),
+  attemptsLeft: fields.quantity.optional(),
+  limit: z
+    .strictObject({
+      name: z.enum(['min', 'max', 'day_amount', 'day_count']),
+      value: fields.quantity,
+    })
+    .optional(),
 });

@@ -33,7 +33,8 @@ function kept(max: number, forbidden: RegExp, what: string) {
     .meta({ maxLength: max, description: 'Plain text, kept exactly as sent.' });
 }
 
-const name = (max: number) =>
+/** A name of at most so many characters. */
+export const name = (max: number) =>
   kept(max, forbiddenInName, 'control or direction-changing characters').refine(
     (text) => text.trim() !== '',
     { message: 'must not be blank' },

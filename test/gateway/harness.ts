@@ -16,6 +16,7 @@ import type { Route } from '../../gateway/route.ts';
 import { problem as problemSchema } from '../../gateway/schemas/answers.ts';
 import { systemClock } from '../../engine/adapters/clock.ts';
 import { FakePushes } from '../../engine/push/fake.ts';
+import type { Payments } from '../../engine/payment/port.ts';
 import type { Social } from '../../engine/social/port.ts';
 import type { StreamSettings } from '../../gateway/stream/settings.ts';
 import { Streams } from '../../gateway/stream/streams.ts';
@@ -63,7 +64,11 @@ export interface Harness {
 export function harness(
   options: Partial<AppOptions> = {},
   social: Social = noSocial,
-  { pushes = new FakePushes(), settings = {} as Partial<StreamSettings> } = {},
+  {
+    pushes = new FakePushes(),
+    settings = {} as Partial<StreamSettings>,
+    payments = undefined as Payments | undefined,
+  } = {},
 ): Harness {
   const world = new World();
   const clock = { ...systemClock, now: () => world.now, monotonic: () => world.now };
@@ -76,6 +81,7 @@ export function harness(
     engine: world.engine,
     books: world.books,
     social,
+    payments,
     streams,
     clock,
     randomBytes,
