@@ -1,5 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { type OutsideSettings, readOutside } from './bank/settings.ts';
 import { EnvironmentReader } from './environment.ts';
 import { quotaMax, unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
@@ -66,6 +67,8 @@ export type Config = {
   readonly cardKeysFile: string | undefined;
   /** WITHDRAWAL_…: what may be withdrawn. */
   readonly withdrawals: WithdrawalLimits;
+  /** BANK_…, CODE_SENDER_…, SANDBOX…: where money and codes go. */
+  readonly outside: OutsideSettings;
   /** JOURNAL_MEMORY_WATERMARK: share of the journal store's memory above which claims get 503. */
   readonly journalMemoryWatermark: number;
   /** UNSETTLED_MEGABYTES_MAX: payloads (MiB) this process keeps until settled, above which claims get 503. */
@@ -148,6 +151,7 @@ export function loadConfig(
     },
     ...readCardKeys(read),
     withdrawals: readWithdrawals(read),
+    outside: readOutside(read, { embedded: databaseUrl === undefined, port }),
     journalMemoryWatermark:
       read.fraction('JOURNAL_MEMORY_WATERMARK') ?? journalMemoryWatermarkDefault,
     unsettledMegabytesMax:

@@ -6,16 +6,26 @@ import { systemClock } from '../engine/adapters/clock.ts';
 import { createLogger } from '../engine/adapters/log.ts';
 import { registerLoopLag } from '../engine/adapters/loop-lag.ts';
 import { metricsObserver } from '../engine/adapters/observer.ts';
+import { paymentMetrics } from '../engine/adapters/payment-metrics.ts';
+import { httpBank } from '../engine/bank/http-bank.ts';
+import { httpCodeSender } from '../engine/bank/http-code-sender.ts';
+import { outsideMeter } from '../engine/bank/meter.ts';
 import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig } from '../engine/config.ts';
 import { assert } from '../engine/core/assert.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs } from '../engine/limits.ts';
+import { cardKeysOf } from '../engine/payment/card-keys.ts';
+import { postgresPayments } from '../engine/payment/postgres.ts';
+import { openWakeUps } from '../engine/payment-queue/open.ts';
+import type { Observer } from '../engine/ports/observer.ts';
 import { listenForHurry } from '../engine/store/hurry.ts';
 import { migrate } from '../engine/store/migrate.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
-import type { FromThread, ToThread, WorkerData } from '../engine/threads/protocol.ts';
+import type { FromThread, ToThread, WorkersData } from '../engine/threads/protocol.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { payoutMetrics } from './payout-metrics.ts';
+import { startPayoutWorker } from './payout.ts';
 import { startSettleWorker } from './settle.ts';
 
 interface Workers {
@@ -23,7 +33,7 @@ interface Workers {
   close(): Promise<void>;
 }
 
-async function startWorkers(data: WorkerData): Promise<Workers> {
+async function startWorkers(data: WorkersData): Promise<Workers> {
   const logger = createLogger(data.logLevel, data.name);
   const registry = new Registry();
   registerLoopLag(registry, data.name);
@@ -41,18 +51,48 @@ async function startWorkers(data: WorkerData): Promise<Workers> {
     listen,
   });
   const stopHousekeeping = startHousekeeping({ books, journal, observer, registry });
+  const payouts = await startPayouts(data, registry, observer);
   return {
     registry,
     async close() {
-      await consumer.close();
+      await Promise.all([consumer.close(), payouts?.close()]);
       await stopHousekeeping();
       await Promise.allSettled([journal.close(), books.close(), store.close()]);
     },
   };
 }
 
+/** Undefined where there are no withdrawals. */
+async function startPayouts(
+  data: WorkersData,
+  registry: Registry,
+  observer: Observer,
+): Promise<{ close(): Promise<void> } | undefined> {
+  const { databaseUrl: url, cardKeys, outside } = data;
+  if (cardKeys === undefined) return undefined;
+  const payments = await postgresPayments({
+    url,
+    observer,
+    poolMax: 4,
+    cardKeys,
+    payments: paymentMetrics(registry),
+  });
+  const wakeUps = await openWakeUps({ ...data, observer, clock: systemClock });
+  const meter = payoutMetrics(registry, { payments, wakeUps, now: Date.now });
+  const calls = outsideMeter(registry);
+  const bank = outside.bank && httpBank(outside.bank, calls);
+  const codeSender = outside.codeSender && httpCodeSender(outside.codeSender, calls);
+  const worker = await startPayoutWorker({ payments, wakeUps, bank, codeSender, observer, meter });
+  return {
+    async close() {
+      await worker.close();
+      await Promise.allSettled([wakeUps.close(), payments.close()]);
+    },
+  };
+}
+
 async function runAsThread(): Promise<void> {
-  const workers = await startWorkers(workerData as WorkerData);
+  const workers = await startWorkers(workerData as WorkersData);
   const send = (message: FromThread) => parentPort?.postMessage(message);
   parentPort?.on('message', (message: ToThread) => {
     if (message.kind === 'ask') {
@@ -71,10 +111,12 @@ async function runAsThread(): Promise<void> {
 
 async function runAsProcess(): Promise<void> {
   const config = loadConfig(process.env, { role: 'worker' });
-  const { databaseUrl, redis, logLevel, metricsPort } = config;
+  const { databaseUrl, redis, logLevel, metricsPort, outside } = config;
   assert(databaseUrl !== undefined, 'a worker without a database is no valid configuration');
   await migrate(databaseUrl);
-  const workers = await startWorkers({ name: 'workers', databaseUrl, redis, logLevel });
+  const cardKeys = await cardKeysOf(config);
+  const shared = { name: 'workers', databaseUrl, redis, logLevel };
+  const workers = await startWorkers({ ...shared, cardKeys, outside });
   const server = createServer((request, response) => {
     if (request.url === '/livez') response.end('ok\n');
     else if (request.url === '/metrics') {

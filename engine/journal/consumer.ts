@@ -29,17 +29,25 @@ export interface RunningWorker {
 
 export type StartWorker = (process: Process, settings: WorkerSettings) => RunningWorker;
 
+interface ConsumerOptions {
+  readonly startWorker: StartWorker;
+  readonly concurrency: number;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+}
+
 /**
  * Starts consuming; rejects, with nothing left running, when the store cannot be reached now.
  * Later losses of the connection are survived.
  */
-export async function startConsumer(options: {
-  readonly startWorker: StartWorker;
-  readonly handler: Handler;
-  readonly concurrency: number;
-  readonly reporter: Reporter;
-  readonly clock: Clock;
-}): Promise<Consumer> {
+export function startConsumer(
+  options: ConsumerOptions & { readonly handler: Handler },
+): Promise<Consumer> {
+  return startProcessing(options, (job) => handle(job, options.handler, options.reporter));
+}
+
+/** The same for jobs of any kind. */
+export async function startProcessing(options: ConsumerOptions, work: Process): Promise<Consumer> {
   const { clock, reporter } = options;
   const running = new Set<Promise<void>>();
   let closing = false;
@@ -47,7 +55,7 @@ export async function startConsumer(options: {
     async (job) => {
       // Fetched in the moment of closing; it comes again.
       if (closing) throw new Error('the consumer is closing');
-      const handled = handle(job, options.handler, reporter);
+      const handled = work(job);
       running.add(handled);
       try {
         await handled;

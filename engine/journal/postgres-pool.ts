@@ -24,12 +24,20 @@ const producerConnectionsMax = 4;
 const workerConnectionsMax = 6;
 const errorPauseMs = 100;
 
-export function producerPool(url: string, schema: string): pg.Pool {
-  return new pg.Pool({ ...settings(url, schema, producerBounds), max: producerConnectionsMax });
+export function producerPool(
+  url: string,
+  schema: string,
+  max: number = producerConnectionsMax,
+): pg.Pool {
+  return new pg.Pool({ ...settings(url, schema, producerBounds), max });
 }
 
-export function workerPool(url: string, schema: string): pg.Pool {
-  return new pg.Pool({ ...settings(url, schema, workerBounds), max: workerConnectionsMax });
+export function workerPool(
+  url: string,
+  schema: string,
+  max: number = workerConnectionsMax,
+): pg.Pool {
+  return new pg.Pool({ ...settings(url, schema, workerBounds), max });
 }
 
 /** A single connection, not connected yet. */

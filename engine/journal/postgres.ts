@@ -89,7 +89,12 @@ export async function postgresJournal(options: PostgresJournalOptions): Promise<
       bind: owners.bind,
       pressure: () => Promise.resolve({ ratio: 0 }),
       refusal,
-      startWorker: workerStarter(url, schema, clock, report),
+      startWorker: workerStarter(
+        () => workerPool(url, schema),
+        { name: queueName, schema },
+        clock,
+        report,
+      ),
       close: () => pool.end(),
     };
     return bullmqJournal({ queue, backend, reporter: report, clock });
@@ -99,7 +104,8 @@ export async function postgresJournal(options: PostgresJournalOptions): Promise<
   }
 }
 
-async function prepare(
+/** Brings BullMQ's tables and ours up to date. */
+export async function prepare(
   client: pg.Client,
   schema: string,
   onError: (error: unknown) => void,
@@ -125,7 +131,7 @@ async function prepare(
 }
 
 /** Told a ready pool, BullMQ looks for its tables in its default schema only; here, in ours. */
-function backendIn(
+export function backendIn(
   schema: string,
 ): BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> {
   class SchemaConnection extends PostgresConnection {
@@ -170,13 +176,23 @@ function refusal(error: unknown): JournalRefusal | undefined {
   return /^(22|54)/.test(code) ? new JournalRefusal(reasonOf(error)) : undefined;
 }
 
-function workerStarter(url: string, schema: string, clock: Clock, report: Reporter): StartWorker {
+export function workerStarter(
+  openPool: () => pg.Pool,
+  queue: { readonly name: string; readonly schema: string },
+  clock: Clock,
+  report: Reporter,
+): StartWorker {
   const onError = (error: unknown) => report.report('warn', 'journal worker', error);
   return (process, settings) => {
-    const pool = workerPool(url, schema);
+    const pool = openPool();
     pool.on('error', onError);
     const connection: PgPool = patientPool(pool, clock);
-    const worker = new Worker(queueName, process, { ...settings, connection }, backendIn(schema));
+    const worker = new Worker(
+      queue.name,
+      process,
+      { ...settings, connection },
+      backendIn(queue.schema),
+    );
     worker.on('error', onError);
     return {
       async ready() {

@@ -25,8 +25,8 @@ export interface RedisJournalOptions extends Partial<RedisRules> {
 }
 
 /** Hash tag: all keys of the product live in one slot. */
-const keyPrefix = '{hongbao}';
-const startMsMax = 5_000;
+export const keyPrefix = '{hongbao}';
+export const startMsMax = 5_000;
 
 /**
  * Connects and checks the server.
@@ -140,7 +140,7 @@ function payloadOf(json: string): string {
   }
 }
 
-function workerStarter(url: string, name: string, report: Reporter): StartWorker {
+export function workerStarter(url: string, name: string, report: Reporter): StartWorker {
   const onError = (error: unknown) => report.report('warn', 'journal worker', error);
   return (process, settings) => {
     const { client, stopReconnecting } = workerClient(url);

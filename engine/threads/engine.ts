@@ -112,11 +112,7 @@ class ThreadedEngine implements Engine {
   extendAudience(request: AudienceRequest): Promise<AudienceOutcome> {
     const { batchId, receivers, ...rest } = request;
     const command: Command = { kind: 'audience', receivers: joinedIds(receivers), ...rest };
-    return this.#run(
-      batchId,
-      command,
-      request.senderId,
-    ) as Promise<AudienceOutcome>;
+    return this.#run(batchId, command, request.senderId) as Promise<AudienceOutcome>;
   }
 
   caughtUp(about: {

@@ -1,15 +1,24 @@
 /** Messages between the gateway's thread and shard threads. Requests and outcomes travel together; see wire.ts. */
+import type { OutsideSettings } from '../bank/settings.ts';
 import type { Command } from '../core/command.ts';
 import type { RedisSettings } from '../journal/open.ts';
+import type { CardKey } from '../payment/vault.ts';
 import type { Outcome } from '../shard/request.ts';
 import type { HostStatus } from '../shard/host.ts';
 
-/** What the thread of the workers is started with. */
+/** What every thread is started with. */
 export interface WorkerData {
   readonly name: string;
   readonly databaseUrl: string;
   readonly redis: RedisSettings | undefined;
   readonly logLevel: string;
+}
+
+/** What the workers are started with, as a thread or as a process. */
+export interface WorkersData extends WorkerData {
+  /** Undefined: no withdrawals. */
+  readonly cardKeys: readonly CardKey[] | undefined;
+  readonly outside: Pick<OutsideSettings, 'bank' | 'codeSender'>;
 }
 
 /** What the thread of the development sandbox is started with. */

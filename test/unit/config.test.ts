@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig } from '../../engine/config.ts';
 
 const gateway = { role: 'gateway', cores: 4 } as const;
@@ -50,6 +50,7 @@ test('everything has a default in embedded mode', () => {
       dayAmountMax: 5_000_000,
       dayCountMax: 20,
     },
+    outside: { bank: undefined, codeSender: undefined, sandbox: true, sandboxPort: 8081 },
     journalMemoryWatermark: 0.8,
     unsettledMegabytesMax: 256,
   });
@@ -88,6 +89,10 @@ test('every variable is taken', () => {
       WITHDRAWALS_PER_DAY: '3',
       JOURNAL_MEMORY_WATERMARK: '.5',
       UNSETTLED_MEGABYTES_MAX: '64',
+      BANK_URL: 'https://bank.example/pay/',
+      BANK_TOKEN: 'bank-token',
+      CODE_SENDER_URL: 'http://127.0.0.1:9/codes',
+      SANDBOX_PORT: '9500',
     },
     gateway,
   );
@@ -123,6 +128,12 @@ test('every variable is taken', () => {
       { id: 'old', key: new Uint8Array(Buffer.from(`${'_-'.repeat(21)}8`, 'base64url')) },
     ],
     cardKeysFile: undefined,
+    outside: {
+      bank: { url: 'https://bank.example/pay', token: 'bank-token' },
+      codeSender: { url: 'http://127.0.0.1:9/codes', token: undefined },
+      sandbox: false,
+      sandboxPort: 9500,
+    },
     withdrawals: {
       assets: ['CNY', 'points'],
       amountMin: 1,
@@ -132,6 +143,24 @@ test('every variable is taken', () => {
     },
     journalMemoryWatermark: 0.5,
     unsettledMegabytesMax: 64,
+  });
+});
+
+describe('the sandbox', () => {
+  const outside = (env: Record<string, string>) => loadConfig(env, gateway).outside;
+  test('comes with the embedded database only, and never beside a bank', () => {
+    expect(outside({})).toMatchObject({ sandbox: true, sandboxPort: 8081 });
+    expect(outside({ BANK_URL: 'https://bank.example' }).sandbox).toBe(false);
+    expect(outside(production).sandbox).toBe(false);
+    expect(outside({ ...production, SANDBOX: 'true' }).sandbox).toBe(true);
+    expect(errorOf({ BANK_URL: 'https://bank.example', SANDBOX: 'true' }).variable).toBe('SANDBOX');
+  });
+  test('never comes to production, nor anything but TLS', () => {
+    expect(outside({ NODE_ENV: 'production' }).sandbox).toBe(false);
+    expect(errorOf({ NODE_ENV: 'production', SANDBOX: 'true' }).variable).toBe('SANDBOX');
+    const local = { BANK_URL: 'http://127.0.0.1:8081/bank' };
+    expect(outside(local).bank?.url).toBe(local.BANK_URL);
+    expect(errorOf({ ...local, NODE_ENV: 'production' }).variable).toBe('BANK_URL');
   });
 });
 
@@ -174,6 +203,13 @@ test.each([
   ['WITHDRAWAL_MAX', '99'],
   ['WITHDRAWAL_DAY_MAX', '1.5'],
   ['WITHDRAWALS_PER_DAY', '0'],
+  ['BANK_URL', 'http://bank.example'],
+  ['BANK_URL', 'https://user:secret@bank.example'],
+  ['BANK_URL', 'https://bank.example/?key=secret'],
+  ['CODE_SENDER_URL', 'ftp://127.0.0.1'],
+  ['BANK_TOKEN', 'two words'],
+  ['SANDBOX', 'maybe'],
+  ['SANDBOX_PORT', '0'],
 ])('a wrong %s (%s) is one line that begins with its name', (variable, value) => {
   const error = errorOf({ ...production, [variable]: value });
   expect(error.variable).toBe(variable);

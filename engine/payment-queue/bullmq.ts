@@ -1,0 +1,72 @@
+/** WakeUps on BullMQ, alike on both backends; a queue of its own, never the journal's. */
+import type { JobsOptions } from 'bullmq';
+import { type StartWorker, startProcessing } from '../journal/consumer.ts';
+import type { Reporter } from '../journal/reporter.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Consumer } from '../ports/journal.ts';
+import { jobIdOf, type WakeUps, wakeUpOf } from './port.ts';
+
+export const queueName = 'payouts';
+
+/** Nothing of them is kept: what counts stands in Postgres. */
+const jobOptions: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+/** The part of BullMQ's Queue used here; its full type differs between backends. */
+interface WakeUpQueue {
+  add(name: string, data: string, options: JobsOptions): Promise<unknown>;
+  getJobCounts(): Promise<Readonly<Record<string, number>>>;
+  close(): Promise<void>;
+}
+
+export function bullmqWakeUps(parts: {
+  readonly queue: WakeUpQueue;
+  readonly startWorker: StartWorker;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+  /** Ends the queue's own connection. */
+  readonly disconnect: () => Promise<void>;
+}): WakeUps {
+  const { queue, reporter } = parts;
+  const consumers = new Set<Consumer>();
+  let closing: Promise<void> | undefined;
+  const closeAll = async () => {
+    await Promise.all([...consumers].map((consumer) => consumer.close()));
+    await queue
+      .close()
+      .catch((error: unknown) => reporter.report('warn', 'payout queue did not close', error));
+    await parts.disconnect();
+  };
+  /** BullMQ's promises may never settle once it is closed. */
+  const checkOpen = () => {
+    if (closing !== undefined) throw new Error('the payout queue is closed');
+  };
+  return {
+    async add(wakeUp) {
+      checkOpen();
+      await queue.add(wakeUp.kind, '', { ...jobOptions, jobId: jobIdOf(wakeUp) });
+    },
+    async consume(handler, { concurrency }) {
+      checkOpen();
+      const consumer = await startProcessing({ ...parts, concurrency }, async (job) => {
+        const wakeUp = wakeUpOf(job.id ?? '');
+        if (wakeUp !== undefined) await handler(wakeUp);
+      });
+      consumers.add(consumer);
+      return {
+        async close() {
+          await consumer.close();
+          consumers.delete(consumer);
+        },
+      };
+    },
+    async depth() {
+      checkOpen();
+      const counts = await queue.getJobCounts();
+      return Object.values(counts).reduce((sum, count) => sum + count, 0);
+    },
+    close() {
+      closing ??= closeAll();
+      return closing;
+    },
+  };
+}
