@@ -1,18 +1,24 @@
 /** `npm start`: wires database, journal, shard threads, workers and the HTTP server together. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { systemClock } from '../engine/adapters/clock.ts';
 import { createLogger, type Logger } from '../engine/adapters/log.ts';
 import { metricsObserver } from '../engine/adapters/observer.ts';
+import { freePortNear } from '../engine/bank/free-port.ts';
+import { sandboxServers } from '../engine/bank/settings.ts';
 import { keptAuthSecret } from '../engine/auth-secret.ts';
 import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig, type Config } from '../engine/config.ts';
 import { startEmbeddedPostgres } from '../engine/embedded/postgres.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
 import { drainTimeoutMs, stopTimeoutMs } from '../engine/limits.ts';
+import { openWakeUps } from '../engine/payment-queue/open.ts';
+import { waking } from '../engine/payment-queue/waking.ts';
 import { cardKeysOf } from '../engine/payment/card-keys.ts';
 import { postgresPayments } from '../engine/payment/postgres.ts';
 import type { Payments } from '../engine/payment/port.ts';
 import type { CardKey } from '../engine/payment/vault.ts';
+import type { Observer } from '../engine/ports/observer.ts';
 import type { Store } from '../engine/ports/store.ts';
 import { postgresPushes } from '../engine/push/postgres.ts';
 import { migrate } from '../engine/store/migrate.ts';
@@ -20,7 +26,7 @@ import { postgresSocial } from '../engine/social/postgres.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
-import type { WorkerData } from '../engine/threads/protocol.ts';
+import type { SandboxData, WorkersData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
 import { createApp, createMetricsApp } from './app.ts';
 import type { AuthOptions } from './auth.ts';
@@ -70,10 +76,12 @@ async function start(config: Config): Promise<Logger> {
 
   const shared = { databaseUrl, redis, logLevel };
   const cardKeys = await cardKeysOf(config);
-  const workers =
-    config.workers === 'inline'
-      ? await startWorkers({ ...shared, name: 'workers' }, logger)
-      : undefined;
+  const isInline = config.workers === 'inline';
+  const outside =
+    isInline && config.outside.sandbox ? await startSandbox(config, logger) : config.outside;
+  const workers = isInline
+    ? await startWorkers({ ...shared, name: 'workers', cardKeys, outside }, logger)
+    : undefined;
   const engine = await startEngine(
     {
       ...shared,
@@ -117,7 +125,7 @@ async function start(config: Config): Promise<Logger> {
     engine,
     books,
     social,
-    payments: await openPayments(config, databaseUrl, cardKeys, logger),
+    payments: await openPayments(config, databaseUrl, cardKeys, { logger, observer }),
     streams,
     clock: systemClock,
     randomBytes,
@@ -158,10 +166,10 @@ async function start(config: Config): Promise<Logger> {
 
 /** Without card keys the rest of the product works, and the routes say what is missing. */
 async function openPayments(
-  { withdrawals }: Config,
+  { withdrawals, redis }: Config,
   url: string,
   cardKeys: readonly CardKey[] | undefined,
-  logger: Logger,
+  { logger, observer }: { readonly logger: Logger; readonly observer: Observer },
 ): Promise<Payments | undefined> {
   if (cardKeys === undefined) {
     logger.warn('CARD_KEYS is not set: registration and withdrawals answer 503');
@@ -169,7 +177,9 @@ async function openPayments(
   }
   const payments = await postgresPayments({ url, cardKeys, limits: withdrawals, poolMax: 8 });
   closers.push({ what: 'payments', close: () => payments.close() });
-  return payments;
+  const wakeUps = await openWakeUps({ databaseUrl: url, redis, observer, clock: systemClock });
+  closers.push({ what: 'payout queue', close: () => wakeUps.close() });
+  return waking(payments, wakeUps, observer);
 }
 
 async function startDatabase(config: Config, logger: Logger): Promise<string> {
@@ -178,7 +188,7 @@ async function startDatabase(config: Config, logger: Logger): Promise<string> {
   return server.url;
 }
 
-async function startWorkers(workerData: WorkerData, logger: Logger): Promise<SupervisedThread> {
+async function startWorkers(workerData: WorkersData, logger: Logger): Promise<SupervisedThread> {
   const thread = new SupervisedThread({
     name: workerData.name,
     // Started by name, not imported: gateway and workers do not know each other.
@@ -191,6 +201,32 @@ async function startWorkers(workerData: WorkerData, logger: Logger): Promise<Sup
   closers.push({ what: 'workers', close: () => thread.close(drainTimeoutMs) });
   await thread.start();
   return thread;
+}
+
+/** A bank and an outbox for development; a thread started by name, like the workers. */
+async function startSandbox(
+  { outside, dataDir }: Config,
+  logger: Logger,
+): Promise<WorkersData['outside']> {
+  const file = join(dataDir, 'sandbox.jsonl');
+  let port = await freePortNear(outside.sandboxPort);
+  let hasServed = false;
+  const thread = new SupervisedThread({
+    name: 'sandbox',
+    entry: new URL('../workers/sandbox/main.ts', import.meta.url),
+    workerData: (): SandboxData => ({ port, file }),
+    logger,
+    onMessage() {},
+    onDeath() {
+      // Somebody took the port between looking and listening. Later it keeps its own: the workers know it.
+      if (!hasServed) void freePortNear(port + 1).then((other) => (port = other));
+    },
+  });
+  closers.push({ what: 'sandbox', close: () => thread.close(drainTimeoutMs) });
+  await thread.start();
+  hasServed = true;
+  logger.info({ url: `http://localhost:${port}/outbox` }, 'sandbox bank and outbox');
+  return sandboxServers(port);
 }
 
 /** A secret for HS256, a key set, or both: each kind of signature has its own key. */
