@@ -1,4 +1,5 @@
 /** `npm run bench`: the benchmarks, each with a table and a JSON file under bench/results. See bench/README.md. */
+import { audienceBench, audienceTables } from './audience.ts';
 import { engineBench, engineTable } from './engine.ts';
 import { httpBench } from './http.ts';
 import { goalsOf, goalTable } from './http/goals.ts';
@@ -6,7 +7,8 @@ import { millionTable } from './http/million.ts';
 import { rowsOf } from './http/rows.ts';
 import { httpTables } from './http/tables.ts';
 import { type Settings, settingsOf } from './settings.ts';
-import { streamsBench, streamsTable } from './streams.ts';
+import { streamsBench } from './streams.ts';
+import { streamsTable } from './streams/result.ts';
 import { Cleanup } from './support/cleanup.ts';
 import { describeMachine, machineLine } from './support/machine.ts';
 import { findRedisServer } from './support/redis.ts';
@@ -49,6 +51,12 @@ async function main(settings: Settings): Promise<number> {
       print(`\n${streamsTable(result, settings.markdown)}`);
       print(`\n${await writeResult('streams', machine, settings, result)}\n`);
       if (result.lost > 0) code = 1;
+      await cleanup.run();
+    }
+    if (settings.parts.includes('audience')) {
+      const result = await audienceBench(settings.rounds, redis, cleanup, print);
+      print(`\n${audienceTables(result)}`);
+      print(`\n${await writeResult('audience', machine, settings, result)}\n`);
       await cleanup.run();
     }
   } catch (error) {

@@ -15,7 +15,7 @@ const numbers = {
   streams: 10_000,
   'idle-seconds': 20,
 };
-const parts = ['engine', 'http', 'million', 'streams'];
+const parts = ['engine', 'http', 'million', 'streams', 'audience'];
 const workloads = ['hot', 'spread', 'losers', 'details', 'lifecycle'];
 const targets = ['ours-redis', 'ours-embedded', 'redis-lua', 'pg-row-lock', 'bullmq-per-claim'];
 const hotConnections = '256,64,1000';

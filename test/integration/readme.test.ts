@@ -27,6 +27,7 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
     const script = shellBlocks(readme, 'Walk-through').replace('http://localhost:8080', server.url);
     expect(script).toContain(server.url);
     const { stdout } = await run('bash', ['-euc', script.replaceAll('\ncall ', '\necho; call ')]);
+    expect(stdout).toContain('event: message.created\ndata: {');
     const answers = stdout
       .split('\n')
       .filter((line) => line.startsWith('{'))
