@@ -1,5 +1,6 @@
 /** `npm run bench`: the benchmarks, each with a table and a JSON file under bench/results. See bench/README.md. */
-import { audienceBench, audienceTables } from './audience.ts';
+import { audienceBench } from './audience.ts';
+import { audienceTables } from './audience/tables.ts';
 import { engineBench, engineTable } from './engine.ts';
 import { httpBench } from './http.ts';
 import { goalsOf, goalTable } from './http/goals.ts';

@@ -24,10 +24,6 @@ const known = new WeakMap<JoinedIds, ParsedIds>();
 export const startOf = (ends: Uint32Array, i: number): number =>
   i === 0 ? 0 : (ends[i - 1] ?? 0) + 1;
 
-export function keepParsed(ids: JoinedIds, parsed: ParsedIds): void {
-  known.set(ids, parsed);
-}
-
 /** What is known of the list; reads it now if it has not been read. */
 export function parsedIds(ids: JoinedIds, seed: number): ParsedIds {
   const before = known.get(ids);
@@ -78,4 +74,28 @@ function grown(words: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(2 * words.length);
   larger.set(words);
   return larger;
+}
+
+/** The list of those at these positions, read already. */
+export function picked(list: JoinedIds, parsed: ParsedIds, positions: Uint32Array): JoinedIds {
+  const ends = new Uint32Array(positions.length);
+  const hashes = new Uint32Array(positions.length);
+  /** Neighbours are cut out together. */
+  const runs: string[] = [];
+  let length = 0;
+  let runStart = 0;
+  for (let i = 0; i < positions.length; i += 1) {
+    const position = positions[i] ?? 0;
+    const start = startOf(parsed.ends, position);
+    const end = parsed.ends[position] ?? 0;
+    if (i === 0 || positions[i - 1] !== position - 1) runStart = start;
+    if (positions[i + 1] !== position + 1) runs.push(list.joined.slice(runStart, end));
+    length += (i === 0 ? 0 : 1) + end - start;
+    ends[i] = length;
+    hashes[i] = parsed.hashes[position] ?? 0;
+  }
+  const ids = { joined: runs.join(' ') };
+  const bytes = encoder.encode(ids.joined);
+  known.set(ids, { seed: parsed.seed, bytes, ends, hashes });
+  return ids;
 }

@@ -7,7 +7,7 @@ import { asciiInto } from './ascii.ts';
 import { assert } from './assert.ts';
 import { entryOf, hashOf, numberIn, numberMax } from './id-hash.ts';
 import { joinedIds, type Ids, type JoinedIds } from './id-list.ts';
-import { keepParsed, parsedIds, readingOf, startOf, type ParsedIds } from './parsed-ids.ts';
+import { parsedIds, picked, readingOf, startOf, type ParsedIds } from './parsed-ids.ts';
 
 const noWords = new Uint32Array(0);
 const noBytes = new Uint8Array(0);
@@ -184,28 +184,4 @@ export class ReceiverTable {
     for (let number = 1; number <= this.#size; number += 1)
       yield decoder.decode(this.#text.subarray(this.#startOf(number), this.#ends[number - 1]));
   }
-}
-
-/** The list of those at these positions, read already. */
-function picked(list: JoinedIds, parsed: ParsedIds, positions: Uint32Array): JoinedIds {
-  const ends = new Uint32Array(positions.length);
-  const hashes = new Uint32Array(positions.length);
-  /** Neighbours are cut out together. */
-  const runs: string[] = [];
-  let length = 0;
-  let runStart = 0;
-  for (let i = 0; i < positions.length; i += 1) {
-    const position = positions[i] ?? 0;
-    const start = startOf(parsed.ends, position);
-    const end = parsed.ends[position] ?? 0;
-    if (i === 0 || positions[i - 1] !== position - 1) runStart = start;
-    if (positions[i + 1] !== position + 1) runs.push(list.joined.slice(runStart, end));
-    length += (i === 0 ? 0 : 1) + end - start;
-    ends[i] = length;
-    hashes[i] = parsed.hashes[position] ?? 0;
-  }
-  const ids = { joined: runs.join(' ') };
-  const bytes = new TextEncoder().encode(ids.joined);
-  keepParsed(ids, { seed: parsed.seed, bytes, ends, hashes });
-  return ids;
 }

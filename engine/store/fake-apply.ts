@@ -97,7 +97,10 @@ function write(tx: FakeTransaction, plan: Plan): void {
     const batch = tx.batches.get(batchId);
     assert(batch !== undefined, 'a planned batch is there');
     const listed = plan.audiences.filter((event) => event.batchId === batchId);
-    const receivers = new Set([...batch.receivers, ...listed.flatMap((event) => idArray(event.receivers))]);
+    const receivers = new Set([
+      ...batch.receivers,
+      ...listed.flatMap((event) => idArray(event.receivers)),
+    ]);
     tx.batches.set(batchId, { ...batch, standing, receivers });
   }
   const { credits, debits } = postMoves(plan.moves);

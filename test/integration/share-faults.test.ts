@@ -207,7 +207,7 @@ describe('who comes and goes meanwhile', () => {
   test('more come in each time: after some turns the sender is told to try again, and nothing is seen', async () => {
     const place = await scene();
     const { engine } = http.world;
-    const real = engine.extendAudience;
+    const real = engine.extendAudience.bind(engine);
     engine.extendAudience = async (request) => {
       const late = fresh();
       await befriend(place.sender, late);
