@@ -27,8 +27,11 @@ describe('bounds and ends', () => {
   });
 
   test('without a token 401; a stream ends when its token does', async () => {
-    const { url, open, world } = await serve({ tickMs: 5 });
-    expect((await fetch(`${url}/v1/stream`)).status).toBe(401);
+    const { url, open, token, world } = await serve({ tickMs: 5 });
+    const inUrl = `${url}/v1/stream?access_token=${await token('ann')}`;
+    for (const target of [`${url}/v1/stream`, inUrl]) {
+      expect((await fetch(target)).status).toBe(401);
+    }
     const stream = await open('ann');
     world.now += 86_399_000;
     await sleep(20);
