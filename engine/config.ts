@@ -2,7 +2,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type OutsideSettings, readOutside } from './bank/settings.ts';
 import { EnvironmentReader } from './environment.ts';
-import { quotaMax, unsettledBytesMax } from './limits.ts';
+import { batchQuotaMax, minuteQuotaMax, unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
 import { readCardKeys, readWithdrawals, type WithdrawalLimits } from './payment/settings.ts';
 import type { CardKey } from './payment/vault.ts';
@@ -145,9 +145,9 @@ export function loadConfig(
       read.integer('SHARE_THRESHOLD', { min: 0, max: Number.MAX_SAFE_INTEGER }) ??
       shareThresholdDefault,
     rateLimits: {
-      batchesPerHour: quota(read, 'BATCHES_PER_HOUR'),
-      claimsPerMinute: quota(read, 'CLAIMS_PER_MINUTE'),
-      messagesPerMinute: quota(read, 'MESSAGES_PER_MINUTE'),
+      batchesPerHour: quota(read, 'BATCHES_PER_HOUR', batchQuotaMax),
+      claimsPerMinute: quota(read, 'CLAIMS_PER_MINUTE', minuteQuotaMax),
+      messagesPerMinute: quota(read, 'MESSAGES_PER_MINUTE', minuteQuotaMax),
     },
     ...readCardKeys(read),
     withdrawals: readWithdrawals(read),
@@ -201,8 +201,8 @@ function readRedis(read: EnvironmentReader): RedisSettings | undefined {
   return url === undefined ? undefined : { url, trustReplicas, trustUnreadableSettings };
 }
 
-function quota(read: EnvironmentReader, variable: string): number | undefined {
-  const most = read.integer(variable, { min: 0, max: quotaMax });
+function quota(read: EnvironmentReader, variable: string, max: number): number | undefined {
+  const most = read.integer(variable, { min: 0, max });
   return most === 0 ? undefined : most;
 }
 

@@ -50,8 +50,9 @@ export const messageIdPattern = /^[1-9][0-9]{0,14}-[1-9][0-9]{0,14}$/;
 export const batchQuotaWindowMs = 3_600_000;
 export const claimQuotaWindowMs = 60_000;
 export const messageQuotaWindowMs = 60_000;
-/** Each thing counted in memory is kept for its window. */
-export const quotaMax = 100_000;
+export const batchQuotaMax = 100_000;
+/** Claims and messages are counted in memory, in lists that are searched. */
+export const minuteQuotaMax = 1_000;
 
 // HTTP
 /** An audience request of the largest size fits. */
@@ -212,6 +213,20 @@ export const payoutSweepMax = 256;
 /** Calls to the bank or the sender of codes that one worker has under way. */
 export const payoutConcurrency = 16;
 
+// Reconciliation with the bank (E17)
+export const reconcileIntervalMs = 900_000;
+/** The scheduled run looks so far back; `npm run reconcile` at everything. */
+export const reconcileWindowMs = 48 * 3_600_000;
+/** How long the two sides may differ because one of them is just ahead. */
+export const reconcileGraceMs = 600_000;
+/** A payout that nobody has decided for so long is a difference. */
+export const payoutPendingMsMax = 3_600_000;
+/** Rows taken into memory at a time. */
+export const reconcilePageRows = 500;
+/** Suspects that the bank is asked about again; of more than these its list is believed. */
+export const reconcileQueriesMax = 2_000;
+export const reconcileQueriesAtATime = 8;
+
 // Payment (E17)
 /** ISO/IEC 7812; spaces between digits are not counted. */
 export const cardDigitsMin = 12;
@@ -237,7 +252,8 @@ export const withdrawalAssetsMax = 100;
 export const rotatePageRows = 100;
 
 // Trade platforms (T5, T8–T10)
-export const platformsMax = 64;
+/** Each has a queue of its own, and a worker that listens on a connection of its own. */
+export const platformsMax = 16;
 /** One request, its answer's last byte included. */
 export const platformTimeoutMs = 10_000;
 /** A page of trades. One that is larger is asked for trade by trade, each up to the second bound. */
@@ -268,6 +284,25 @@ export const platformProductsKeptMs = 600_000;
 /** What Retry-After of a platform may ask for. */
 export const platformRetryMsMax = 3_600_000;
 export const pollIntervalSecondsMin = 1;
+/** Polls of one platform that a worker has under way. */
+export const pollConcurrency = 32;
+/** Pages of one poll; what is left comes with the next one. */
+export const pollPagesMax = 20;
+/** A login is not used in its last moments. */
+export const pollSessionMarginMs = 5_000;
+export const pollLoginsRemembered = 100_000;
+/** An account whose polls fail is left alone for longer each time, up to so long. */
+export const pollRestMsMax = 3_600_000;
+export const pollFailuresRemembered = 100_000;
+/** A platform that asks for patience is not asked by anybody for so long at most; who was told so waits for all of it. */
+export const platformPauseMsMax = 30_000;
+/** Polls are noted together this often. */
+export const pollNotesMs = 1_000;
+/** Accounts not polled for so many intervals get a schedule; looked for so often, so many at a time. */
+export const pollLateIntervals = 3;
+export const pollSweepMs = 5_000;
+export const pollSweepMax = 1_000;
+export const pollScheduleWidth = 50;
 export const pollIntervalSecondsDefault = 60;
 export const pollIntervalSecondsMax = 86_400;
 export const platformRequestsPerSecondDefault = 50;
@@ -321,5 +356,6 @@ assert(
 assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in time');
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
+assert(payoutPendingMsMax > payoutRetryMsMax, 'a late payout was asked about before it is told');
 assert(bankListPage * 1_000 <= bankAnswerBytesMax, 'a page of the bank fits');
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');

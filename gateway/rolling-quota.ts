@@ -19,27 +19,30 @@ export interface Standing {
   readonly freeInMs: number;
 }
 
+/** What was counted, and when, the oldest first; two short lists take a third of the room of a Map. */
 interface User {
-  /** What was counted, and when; the oldest first. */
-  readonly counted: Map<string | symbol, number>;
-  newestMs: number;
+  readonly whats: (string | symbol)[];
+  readonly times: number[];
 }
 
 export class RollingQuota {
   readonly #policy: QuotaPolicy;
   readonly #nowMs: () => number;
-  /** Who was counted last comes last. */
-  readonly #users = new Map<string, User>();
+  /** Users counted since the last turn, and since the one before it: who is in neither has nothing that still counts. */
+  #newer = new Map<string, User>();
+  #older = new Map<string, User>();
+  #turnMs: number;
 
   /** @param nowMs monotonic: a clock that is set must not lock anybody out */
   constructor(policy: QuotaPolicy, nowMs: () => number) {
     this.#policy = policy;
     this.#nowMs = nowMs;
+    this.#turnMs = nowMs() + policy.windowMs;
   }
 
-  /** Users it remembers; those whose window is over go as others come. */
+  /** Entries of users it remembers; who is idle is forgotten after two windows at the latest. */
   get size(): number {
-    return this.#users.size;
+    return this.#newer.size + this.#older.size;
   }
 
   /** Counts `what`, unless it stands already. A refusal is not counted: who waits as told is let through. */
@@ -47,40 +50,30 @@ export class RollingQuota {
     const { most, windowMs } = this.#policy;
     const now = this.#nowMs();
     const over = now - windowMs;
-    const user = this.#users.get(userId) ?? {
-      counted: new Map<string | symbol, number>(),
-      newestMs: now,
-    };
-    const { counted } = user;
-    for (const [one, at] of counted) {
-      if (at > over) break;
-      counted.delete(one);
+    if (now >= this.#turnMs) {
+      this.#older = this.#newer;
+      this.#newer = new Map();
+      this.#turnMs = now + windowMs;
     }
-    const known = counted.has(what);
-    const allowed = known || counted.size < most;
+    const user = this.#newer.get(userId) ?? this.#older.get(userId);
+    if (user === undefined) {
+      // As literals: lists that grow from nothing take room for many at once.
+      this.#newer.set(userId, { whats: [what], times: [now] });
+      return { policy: this.#policy, allowed: true, remaining: most - 1, freeInMs: windowMs };
+    }
+    const { whats, times } = user;
+    while ((times[0] ?? now) <= over) {
+      times.shift();
+      whats.shift();
+    }
+    const known = whats.includes(what);
+    const allowed = known || whats.length < most;
     if (allowed && !known) {
-      counted.set(what, now);
-      user.newestMs = now;
-      this.#users.delete(userId);
-      this.#users.set(userId, user);
-      this.#forget(over);
+      whats.push(what);
+      times.push(now);
+      this.#newer.set(userId, user);
     }
-    const [oldest = now] = counted.values();
-    return {
-      policy: this.#policy,
-      allowed,
-      remaining: most - counted.size,
-      freeInMs: oldest + windowMs - now,
-    };
-  }
-
-  /** Two for each one that comes: the idle never pile up, and nobody waits for a sweep. */
-  #forget(over: number): void {
-    let looked = 0;
-    for (const [userId, { newestMs }] of this.#users) {
-      if (newestMs > over || looked === 2) return;
-      this.#users.delete(userId);
-      looked += 1;
-    }
+    const freeInMs = (times[0] ?? now) + windowMs - now;
+    return { policy: this.#policy, allowed, remaining: most - whats.length, freeInMs };
   }
 }

@@ -29,9 +29,11 @@ export interface TradePolls {
   load(id: string): Promise<PolledAccount | undefined>;
   /**
    * Trades, what became of them, and the new cursor in one transaction; only where the cursor still is `polled.cursor`.
-   * Also notes that it was polled, when the page is the last one.
+   * Not called for a page that holds nothing new.
    */
-  accept(polled: PolledAccount, page: PolledPage, isLast: boolean): Promise<AcceptResult>;
+  accept(polled: PolledAccount, page: PolledPage): Promise<AcceptResult>;
+  /** These were polled to the end just now; said for many at a time. One that is forgotten is only polled again. */
+  polled(ids: readonly string[]): Promise<void>;
   /** Stops polling and tells the member, unless there is another secret meanwhile. */
   wrongSecret(polled: PolledAccount): Promise<void>;
   /**

@@ -181,7 +181,7 @@ test.each([
   ['DEV_LOGIN', 'yes'],
   ['BATCHES_PER_HOUR', '-1'],
   ['CLAIMS_PER_MINUTE', '1.5'],
-  ['MESSAGES_PER_MINUTE', '100001'],
+  ['MESSAGES_PER_MINUTE', '1001'],
   ['THREADS', '0'],
   ['THREADS', '1.5'],
   ['WORKERS', 'all'],
