@@ -22,6 +22,8 @@ describe('accounts and records', () => {
           kind: 'funding',
           counterpart: 'escrow:100',
           batchId: '100',
+          senderId: 'anna',
+          balanceAfter: 500,
         },
       ],
     });

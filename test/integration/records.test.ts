@@ -143,6 +143,11 @@ test('totals are per asset and over all pages, unconfirmed batches move nothing'
   }
   const waiting = await sender.post('/v1/batches', { mode: 'lucky', count: 2, total: 9 });
   newest.unshift(waiting.body['id'] as string);
+  // Ida's own page waits for what she was told; then it is in Hal's as well.
+  expect((await read('ida', '/v1/me/received?limit=2')).totals).toEqual([
+    { asset: 'CNY', count: 2, amount: 10 },
+    { asset: 'points', count: 1, amount: 5 },
+  ]);
   const seen: string[] = [];
   let cursor: string | undefined = '';
   while (cursor !== undefined) {
@@ -155,10 +160,6 @@ test('totals are per asset and over all pages, unconfirmed batches move nothing'
     cursor = page.next;
   }
   expect(seen).toEqual(newest);
-  expect((await read('ida', '/v1/me/received?limit=2')).totals).toEqual([
-    { asset: 'CNY', count: 2, amount: 10 },
-    { asset: 'points', count: 1, amount: 5 },
-  ]);
 });
 
 test('records are the caller’s own: strangers read nothing of others', async () => {

@@ -82,6 +82,10 @@ test('links go out inside a transaction of the books, or not at all', async () =
   try {
     const groupId = await under.group('snd', 'r1', 'r2');
     const link = { batchId: '9223372036854775807', url: 'https://packets.example/r/1?k=x' };
+    // Friends see a post with a link only where they may claim.
+    await under.pool.query(`INSERT INTO receiver (batch, channel, user_id) VALUES ($1, 1, 'r1')`, [
+      link.batchId,
+    ]);
     const share = async (tx: Tx) => {
       expect(await under.social.membersOf(tx, groupId)).toEqual(['r1', 'r2', 'snd']);
       expect(await under.social.friendsOf(tx, 'snd')).toEqual(['r1', 'r2']);
@@ -107,6 +111,7 @@ test('links go out inside a transaction of the books, or not at all', async () =
     for (const place of ['feed', 'microblog']) {
       const posts = await under.all('r1', `/v1/${place}`);
       expect(posts).toEqual([expect.objectContaining({ ...shown, authorId: 'snd' })]);
+      expect(await under.all('r2', `/v1/${place}`)).toEqual([]);
     }
   } finally {
     await books.close();

@@ -1,6 +1,10 @@
 /** Objects of users who are not Mallory, made over HTTP: what the wrong user is sent at. */
 import assert from 'node:assert/strict';
+import { type CardKey, Vault } from '../../engine/payment/vault.ts';
 import type { Call } from './wrong-user-support.ts';
+
+/** What a code follows from: the right user knows it. */
+export const cardKey: CardKey = { id: 'k1', key: new Uint8Array(32).fill(7) };
 
 export interface Objects {
   /** Confirmed; Sam's, for Bob, who claimed, and Cat, who did not. */
@@ -16,6 +20,8 @@ export interface Objects {
   /** Of Sam and Bob. */
   readonly direct: string;
   readonly directMessage: string;
+  /** Sam's, awaiting verification. */
+  readonly withdrawal: { readonly id: string; readonly code: string };
 }
 
 export async function makeObjects(call: Call): Promise<Objects> {
@@ -52,6 +58,11 @@ export async function makeObjects(call: Call): Promise<Objects> {
   const open = await batch({ channel: 'qr', anyone: true }, true);
   const waiting = await batch(listed, false);
   const claimed = await made('bob', 'POST', `/v1/batches/${active.id}/claims`);
+  const card = { holderName: 'Sam Li', cardNumber: '6222021234567890128', bank: 'Bank of Tests' };
+  await made('sam', 'PUT', '/v1/payment/registration', card);
+  const held = { asset: 'CNY', amount: 1_000 };
+  const { id: withdrawalId } = await made('sam', 'POST', '/v1/withdrawals', held);
+  const code = new Vault([cardKey]).code(cardKey.id, withdrawalId);
   return {
     batch: active.id,
     packet: claimed.packetId,
@@ -61,5 +72,6 @@ export async function makeObjects(call: Call): Promise<Objects> {
     groupMessage: said.id,
     direct: direct.conversationId,
     directMessage: direct.id,
+    withdrawal: { id: withdrawalId, code },
   };
 }

@@ -16,7 +16,8 @@ const ownRelation = 'it is about how the caller stands to that user, not about a
 
 /** In an order in which the entitled can make them one after the other. */
 export function samplesOf(objects: Objects): Samples {
-  const { batch, packet, open, waiting, group, groupMessage, direct, directMessage } = objects;
+  const { batch, packet, open, waiting, group, groupMessage, direct, directMessage, withdrawal } =
+    objects;
   const ofBatch = { path: { id: batch } };
   const ofGroup = { path: { id: group } };
   const notClaimed = {
@@ -89,6 +90,10 @@ export function samplesOf(objects: Objects): Samples {
     putV1ConversationsIdRead: [
       { ...ofGroup, body: { messageId: groupMessage }, entitled: 'cat' },
       { path: { id: direct }, body: { messageId: directMessage }, entitled: 'sam', wrong: 'cat' },
+    ],
+    getV1WithdrawalsId: [{ path: { id: withdrawal.id }, entitled: 'sam' }],
+    postV1WithdrawalsIdVerification: [
+      { path: { id: withdrawal.id }, body: { code: withdrawal.code }, entitled: 'sam' },
     ],
     postV1Messages: [
       { body: { to: { groupId: group }, text: 'x' }, entitled: 'cat' },

@@ -5,6 +5,8 @@
 import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { postgresBooks } from '../../engine/books/postgres.ts';
+import { postgresPayments } from '../../engine/payment/postgres.ts';
 import { postgresSocial } from '../../engine/social/postgres.ts';
 import { page } from '../../gateway/answer.ts';
 import { createApp } from '../../gateway/app.ts';
@@ -14,7 +16,7 @@ import { route, type Route } from '../../gateway/route.ts';
 import { harness } from '../gateway/harness.ts';
 import { freshDatabase, type TestDatabase } from '../setup/database.ts';
 import { startServer, type TestServer } from '../setup/server.ts';
-import { makeObjects } from './wrong-user-objects.ts';
+import { cardKey, makeObjects } from './wrong-user-objects.ts';
 import { samplesOf, withoutToken } from './wrong-user-samples.ts';
 import { callerOf, findings, unproven, type Target } from './wrong-user-support.ts';
 
@@ -27,7 +29,11 @@ afterAll(() => database.drop());
 describe('the server', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startServer({ DATABASE_URL: database.url, THREADS: '1' });
+    server = await startServer({
+      DATABASE_URL: database.url,
+      THREADS: '1',
+      CARD_KEYS: `${cardKey.id}:${Buffer.from(cardKey.key).toString('base64')}`,
+    });
   });
   afterAll(() => server.end('SIGTERM'));
 
@@ -109,9 +115,21 @@ describe('a route without protection is found', () => {
   test('in a copy of the table', { timeout: 60_000 }, async () => {
     const own = await freshDatabase();
     const social = await postgresSocial({ url: own.url });
+    const books = await postgresBooks({ url: own.url, poolMax: 2 });
+    const payments = await postgresPayments({
+      url: own.url,
+      cardKeys: [cardKey],
+      payments: { became() {}, codeSent() {} },
+    });
     const pool = new Pool({ connectionString: own.url, max: 2 });
     try {
-      const { deps, routes } = harness({}, social);
+      // The money of the doubles lies elsewhere.
+      const credit = { userId: 'sam', asset: 'CNY', amount: 10_000, reference: 'till' };
+      await books.once('operator', 'deposit', undefined, async (tx) => {
+        await books.deposit(tx, credit);
+        return { status: 201, body: null, keep: true };
+      });
+      const { deps, routes } = harness({}, social, { payments });
       const added = rogues(pool);
       const table = [
         ...routes.filter(({ path }) => path !== '/openapi.json'),
@@ -159,7 +177,7 @@ describe('a route without protection is found', () => {
         'getV1OperatorUsersId: scope and path differ',
       ]);
     } finally {
-      await social.close();
+      await Promise.all([social.close(), books.close(), payments.close()]);
       await pool.end();
       await own.drop();
     }

@@ -90,7 +90,7 @@ test('codes: six digits, the same again, another for another id or key, evenly s
   expect(vault.code('new', 'id-7')).not.toBe(codes[7]);
   expect(new Set(codes).size).toBeGreaterThan(19_500);
   for (let place = 0; place < 6; place += 1) {
-    const counts = new Array<number>(10).fill(0);
+    const counts = Array.from({ length: 10 }, () => 0);
     for (const code of codes) counts[Number(code[place])]! += 1;
     // Ten equal cells of 2,000, standard deviation 42.
     for (const count of counts) expect(Math.abs(count - 2_000)).toBeLessThan(250);
