@@ -203,7 +203,8 @@ it('a bank that is down is left alone, and asked again after a while', async () 
 
 describe('the list', () => {
   const consume = async (bank: ReturnType<typeof httpBank>) => {
-    const listed = await Array.fromAsync(bank.list(0, 1));
+    const listed = [];
+    for await (const record of bank.list(0, 1)) listed.push(record);
     return listed.length;
   };
   it.each([
