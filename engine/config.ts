@@ -6,6 +6,7 @@ import { batchQuotaMax, minuteQuotaMax, unsettledBytesMax } from './limits.ts';
 import type { RedisSettings } from './journal/open.ts';
 import { readCardKeys, readWithdrawals, type WithdrawalLimits } from './payment/settings.ts';
 import type { CardKey } from './payment/vault.ts';
+import { type PlatformConfig, readTradePlatforms } from './trade-http/config.ts';
 
 export { ConfigError } from './environment.ts';
 
@@ -69,6 +70,8 @@ export type Config = {
   readonly withdrawals: WithdrawalLimits;
   /** BANK_…, CODE_SENDER_…, SANDBOX…: where money and codes go. */
   readonly outside: OutsideSettings;
+  /** TRADE_PLATFORMS: where members' trades come from. */
+  readonly tradePlatforms: readonly PlatformConfig[];
   /** JOURNAL_MEMORY_WATERMARK: share of the journal store's memory above which claims get 503. */
   readonly journalMemoryWatermark: number;
   /** UNSETTLED_MEGABYTES_MAX: payloads (MiB) this process keeps until settled, above which claims get 503. */
@@ -152,6 +155,7 @@ export function loadConfig(
     ...readCardKeys(read),
     withdrawals: readWithdrawals(read),
     outside: readOutside(read, { embedded: databaseUrl === undefined, port }),
+    tradePlatforms: readTradePlatforms(read),
     journalMemoryWatermark:
       read.fraction('JOURNAL_MEMORY_WATERMARK') ?? journalMemoryWatermarkDefault,
     unsettledMegabytesMax:

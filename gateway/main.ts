@@ -26,6 +26,7 @@ import { postgresSocial } from '../engine/social/postgres.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
+import { tradePlatforms } from '../engine/trade-http/platforms.ts';
 import type { SandboxData, WorkersData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
 import { createApp, createMetricsApp } from './app.ts';
@@ -120,6 +121,10 @@ async function start(config: Config): Promise<Logger> {
   const { registry } = metrics;
   const streams = new Streams({ pushes, clock: systemClock, log: logger, registry });
 
+  const { publicUrl } = config;
+  const platforms = tradePlatforms(config.tradePlatforms, { publicUrl, now: Date.now });
+  closers.push({ what: 'trade platforms', close: async () => platforms.close() });
+
   const lifecycle = { draining: false };
   const deps: AppDeps = {
     engine,
@@ -127,6 +132,7 @@ async function start(config: Config): Promise<Logger> {
     social,
     payments: await openPayments(config, databaseUrl, cardKeys, { logger, observer }),
     streams,
+    platforms,
     clock: systemClock,
     randomBytes,
     pendingEvents: () => engine.pendingEvents(),
@@ -134,7 +140,7 @@ async function start(config: Config): Promise<Logger> {
     lifecycle,
     log: logger,
     options: {
-      publicUrl: config.publicUrl,
+      publicUrl,
       auth: await authOf(config),
       devLogin: config.devLogin,
       shareThreshold: config.shareThreshold === 0 ? undefined : config.shareThreshold,

@@ -13,6 +13,7 @@ export const pushTypes = [
   'message.created',
   'invitation.created',
   'trade.shared',
+  'trade.account_stopped',
   'withdrawal.updated',
 ] as const;
 export type PushType = (typeof pushTypes)[number];

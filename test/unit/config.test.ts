@@ -51,6 +51,7 @@ test('everything has a default in embedded mode', () => {
       dayCountMax: 20,
     },
     outside: { bank: undefined, codeSender: undefined, sandbox: true, sandboxPort: 8081 },
+    tradePlatforms: [],
     journalMemoryWatermark: 0.8,
     unsettledMegabytesMax: 256,
   });
@@ -93,6 +94,7 @@ test('every variable is taken', () => {
       BANK_TOKEN: 'bank-token',
       CODE_SENDER_URL: 'http://127.0.0.1:9/codes',
       SANDBOX_PORT: '9500',
+      TRADE_PLATFORMS: '[{"name":"mall","kind":"generic","url":"https://mall.example/api"}]',
     },
     gateway,
   );
@@ -141,6 +143,19 @@ test('every variable is taken', () => {
       dayAmountMax: 20,
       dayCountMax: 3,
     },
+    tradePlatforms: [
+      {
+        name: 'mall',
+        title: 'mall',
+        kind: 'generic',
+        url: 'https://mall.example/api',
+        linkHosts: ['mall.example'],
+        paths: ['poll'],
+        pollIntervalSeconds: 60,
+        requestsPerSecond: 50,
+        sandbox: false,
+      },
+    ],
     journalMemoryWatermark: 0.5,
     unsettledMegabytesMax: 64,
   });
