@@ -24,20 +24,17 @@ const producerConnectionsMax = 4;
 const workerConnectionsMax = 6;
 const errorPauseMs = 100;
 
-export function producerPool(
-  url: string,
-  schema: string,
-  max: number = producerConnectionsMax,
-): pg.Pool {
-  return new pg.Pool({ ...settings(url, schema, producerBounds), max });
+export function producerPool(url: string, schema: string): pg.Pool {
+  return new pg.Pool({ ...settings(url, schema, producerBounds), max: producerConnectionsMax });
 }
 
-export function workerPool(
-  url: string,
-  schema: string,
-  max: number = workerConnectionsMax,
-): pg.Pool {
-  return new pg.Pool({ ...settings(url, schema, workerBounds), max });
+export function workerPool(url: string, schema: string): pg.Pool {
+  return new pg.Pool({ ...settings(url, schema, workerBounds), max: workerConnectionsMax });
+}
+
+/** For queues that may forget: nobody waits for the disk. */
+export function forgetfulPool(url: string, schema: string, max: number): pg.Pool {
+  return new pg.Pool({ ...settings(url, schema, workerBounds, 'off'), max });
 }
 
 /** A single connection, not connected yet. */
@@ -45,11 +42,16 @@ export function migrationClient(url: string, schema: string): pg.Client {
   return new pg.Client(settings(url, schema, migrationBounds));
 }
 
-function settings(url: string, schema: string, bounds: Bounds): pg.ClientConfig {
+function settings(
+  url: string,
+  schema: string,
+  bounds: Bounds,
+  synchronousCommit: 'on' | 'off' = 'on',
+): pg.ClientConfig {
   return {
     connectionString: url,
     // Sent when the connection starts, so there is no moment without them.
-    options: `-c synchronous_commit=on -c search_path=${quoteSchemaName(schema)}`,
+    options: `-c synchronous_commit=${synchronousCommit} -c search_path=${quoteSchemaName(schema)}`,
     application_name: 'hongbao-journal',
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,

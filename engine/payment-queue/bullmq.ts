@@ -4,6 +4,7 @@ import { type StartWorker, startProcessing } from '../journal/consumer.ts';
 import type { Reporter } from '../journal/reporter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Consumer } from '../ports/journal.ts';
+import type { WorkQueue } from '../queues/open.ts';
 import { jobIdOf, type WakeUps, wakeUpOf } from './port.ts';
 
 export const queueName = 'payouts';
@@ -11,15 +12,8 @@ export const queueName = 'payouts';
 /** Nothing of them is kept: what counts stands in Postgres. */
 const jobOptions: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
-/** The part of BullMQ's Queue used here; its full type differs between backends. */
-interface WakeUpQueue {
-  add(name: string, data: string, options: JobsOptions): Promise<unknown>;
-  getJobCounts(): Promise<Readonly<Record<string, number>>>;
-  close(): Promise<void>;
-}
-
 export function bullmqWakeUps(parts: {
-  readonly queue: WakeUpQueue;
+  readonly queue: Pick<WorkQueue, 'add' | 'getJobCounts' | 'close'>;
   readonly startWorker: StartWorker;
   readonly reporter: Reporter;
   readonly clock: Clock;

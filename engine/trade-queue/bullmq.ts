@@ -4,6 +4,7 @@ import { type StartWorker, startProcessing } from '../journal/consumer.ts';
 import type { Reporter } from '../journal/reporter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Consumer } from '../ports/journal.ts';
+import type { WorkQueue } from '../queues/open.ts';
 import { offsetOf, type PollQueue, type PollSettings } from './port.ts';
 
 /** Nothing of a poll is kept: the next one comes anyway. */
@@ -14,18 +15,6 @@ const jobOptions: JobSchedulerTemplateOptions = {
 };
 const secondMs = 1_000;
 
-/** The part of BullMQ's Queue used here; its full type differs between backends. */
-export interface SchedulingQueue {
-  upsertJobScheduler(
-    id: string,
-    repeat: { readonly every: number; readonly offset: number },
-    template: { readonly name: string; readonly data: string; readonly opts: object },
-  ): Promise<unknown>;
-  removeJobScheduler(id: string): Promise<unknown>;
-  rateLimit(expireMs: number): Promise<void>;
-  close(): Promise<void>;
-}
-
 export function queueNameOf(platform: string): string {
   return `trade-poll-${platform}`;
 }
@@ -33,7 +22,10 @@ export function queueNameOf(platform: string): string {
 export function bullmqPolls(
   settings: PollSettings,
   parts: {
-    readonly queue: SchedulingQueue;
+    readonly queue: Pick<
+      WorkQueue,
+      'upsertJobScheduler' | 'removeJobScheduler' | 'rateLimit' | 'close'
+    >;
     readonly startWorker: StartWorker;
     readonly reporter: Reporter;
     readonly clock: Clock;
