@@ -308,6 +308,10 @@ export const pollIntervalSecondsMax = 86_400;
 export const platformRequestsPerSecondDefault = 50;
 export const platformRequestsPerSecondMax = 10_000;
 
+// Trades that come in (T7, T11)
+/** Clocks of platforms may be ahead. */
+export const tradeFutureMsMax = 3_600_000;
+
 // Housekeeping
 export const auditIntervalMs = 30_000;
 export const purgeIntervalMs = 3_600_000;

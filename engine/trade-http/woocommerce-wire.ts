@@ -96,7 +96,9 @@ export function tradeOf(
     account: String(customer_id),
     title: [...new Set(line_items.map(({ name }) => name))]
       .join(', ')
-      .slice(0, platformTitleLengthMax),
+      .slice(0, platformTitleLengthMax)
+      // Half of a character is none.
+      .replace(/[\uD800-\uDBFF]$/, ''),
     categories: [...categories].slice(0, platformCategoriesMax),
     price: minorUnits(total, currency) ?? 0,
     currency,
