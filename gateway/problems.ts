@@ -112,6 +112,11 @@ export const problemKinds = {
     'Too many streams',
     'The caller has too many streams open; close one, or come again later.',
   ),
+  stream_delayed: kind(
+    503,
+    'Stream delayed',
+    'Work that began before this stream goes on and might not be told to it; open it again later.',
+  ),
 
   // Payment (E17)
   not_registered: kind(404, 'Not registered', 'The caller has registered no card.'),

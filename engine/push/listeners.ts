@@ -4,6 +4,7 @@ import { assert } from '../core/assert.ts';
 import { listenersAtOnceMax, listenerSeenEveryMs } from '../limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { texts } from '../store/arrays.ts';
+import { transaction } from '../store/pool.ts';
 import type { Listening } from './port.ts';
 import { Together } from './together.ts';
 import type { WritersEnded } from './writers-ended.ts';
@@ -23,27 +24,38 @@ const listening = ({ last_no, purged_no }: ListenerRow): Listening => ({
 
 /**
  * `Pushes.listen`, for all who come at about the same time together: after a restart that is everybody. Who was there a
- * while ago costs a look and no write.
+ * while ago costs a look and no write. A new listener waits for the transactions that may have looked before it was
+ * there: afterwards nothing can take effect that is not pushed.
  */
 export class Listeners {
   readonly #looks: Together<string, ListenerRow | undefined>;
   readonly #begins: Together<string, ListenerRow>;
+  readonly #readies: Together<string, ListenerRow>;
+  readonly #writersEnded: WritersEnded;
   readonly #clock: Clock;
 
   constructor(pool: Pool, writersEnded: WritersEnded, clock: Clock) {
     this.#clock = clock;
+    this.#writersEnded = writersEnded;
     const common = { clock, max: listenersAtOnceMax, width: 2 };
     this.#looks = new Together({ ...common, ask: (userIds) => known(pool, userIds) });
     this.#begins = new Together({
       ...common,
-      ask: (userIds) => begin(pool, writersEnded, userIds, clock.now()),
+      ask: (userIds) => begin(pool, userIds, clock.now()),
     });
+    this.#readies = new Together({ ...common, ask: (userIds) => becomeReady(pool, userIds) });
   }
 
+  /** @throws WritersLinger when a transaction that may have looked does not end; it may be asked again */
   async listen(userId: string): Promise<Listening> {
     const row = await this.#looks.ask(userId);
-    const isFresh = row?.ready === true && row.seen_at > this.#clock.now() - listenerSeenEveryMs;
-    return listening(isFresh ? row : await this.#begins.ask(userId));
+    if (row?.ready === true && row.seen_at > this.#clock.now() - listenerSeenEveryMs) {
+      return listening(row);
+    }
+    const begun = await this.#begins.ask(userId);
+    if (begun.ready) return listening(begun);
+    await this.#writersEnded.wait();
+    return listening(await this.#readies.ask(userId));
   }
 }
 
@@ -62,43 +74,55 @@ async function known(
 }
 
 /**
- * A new listener waits for the transactions that may have looked before it was there: afterwards nothing can take effect
- * that is not pushed. Numbers go on where they ended when the user was forgotten. Rows are locked by user id, as who
- * pushes does.
+ * Numbers go on where they ended when the user was forgotten. Who is being forgotten right now is waited for first, in a
+ * statement of its own, so that the next one sees where that was. Rows are locked by user id, as who pushes does.
  */
-async function begin(
+function begin(
   pool: Pool,
-  writersEnded: WritersEnded,
   userIds: readonly string[],
   now: number,
 ): Promise<readonly ListenerRow[]> {
   const sorted = texts([...new Set(userIds)].toSorted());
-  const { rows: seen } = await pool.query<ListenerRow>({
-    name: 'begin-listening',
-    text: `INSERT INTO listener (user_id, seen_at, last_no, purged_no)
-      SELECT user_id, $2, no, no FROM (
-        SELECT u.user_id, coalesce(last_no, 0) AS no
-        FROM unnest($1::text[]) AS u (user_id) LEFT JOIN past_listener ON past_listener.user_id = u.user_id
-        ORDER BY u.user_id COLLATE "C") AS beginning
-      ON CONFLICT (user_id) DO UPDATE SET seen_at = greatest(listener.seen_at, excluded.seen_at)
-      RETURNING user_id, last_no, purged_no, ready, seen_at`,
-    values: [sorted, now],
-  });
-  const found = new Map(seen.map((row) => [row.user_id, row]));
-  const waiting = seen.filter(({ ready }) => !ready).map((row) => row.user_id);
-  if (waiting.length > 0) {
-    await writersEnded.wait();
-    const { rows } = await pool.query<ListenerRow>({
-      name: 'listeners-ready',
-      text: `WITH held AS (
-          SELECT user_id FROM listener WHERE user_id = ANY ($1::text[])
-          ORDER BY user_id FOR NO KEY UPDATE)
-        UPDATE listener SET ready = true FROM held WHERE listener.user_id = held.user_id
-        RETURNING listener.user_id, last_no, purged_no, ready, seen_at`,
-      values: [texts(waiting)],
+  return transaction(pool, async (connection) => {
+    await connection.query({
+      name: 'hold-listeners',
+      text: `SELECT FROM listener WHERE user_id = ANY ($1::text[]) ORDER BY user_id FOR KEY SHARE`,
+      values: [sorted],
     });
-    for (const row of rows) found.set(row.user_id, row);
-  }
+    const { rows } = await connection.query<ListenerRow>({
+      name: 'begin-listening',
+      text: `INSERT INTO listener (user_id, seen_at, last_no, purged_no)
+        SELECT user_id, $2, no, no FROM (
+          SELECT u.user_id, coalesce(last_no, 0) AS no
+          FROM unnest($1::text[]) AS u (user_id) LEFT JOIN past_listener ON past_listener.user_id = u.user_id
+          ORDER BY u.user_id COLLATE "C") AS beginning
+        ON CONFLICT (user_id) DO UPDATE SET seen_at = greatest(listener.seen_at, excluded.seen_at)
+        RETURNING user_id, last_no, purged_no, ready, seen_at`,
+      values: [sorted, now],
+    });
+    return inOrder(userIds, rows);
+  });
+}
+
+/** Everything that takes effect from now on is pushed to them. */
+async function becomeReady(
+  pool: Pool,
+  userIds: readonly string[],
+): Promise<readonly ListenerRow[]> {
+  const { rows } = await pool.query<ListenerRow>({
+    name: 'listeners-ready',
+    text: `WITH held AS (
+        SELECT user_id FROM listener WHERE user_id = ANY ($1::text[])
+        ORDER BY user_id FOR NO KEY UPDATE)
+      UPDATE listener SET ready = true FROM held WHERE listener.user_id = held.user_id
+      RETURNING listener.user_id, last_no, purged_no, ready, seen_at`,
+    values: [texts([...new Set(userIds)])],
+  });
+  return inOrder(userIds, rows);
+}
+
+function inOrder(userIds: readonly string[], rows: readonly ListenerRow[]): readonly ListenerRow[] {
+  const found = new Map(rows.map((row) => [row.user_id, row]));
   return userIds.map((userId) => {
     const row = found.get(userId);
     assert(row !== undefined, 'a listener just seen is not forgotten');

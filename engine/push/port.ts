@@ -33,8 +33,17 @@ export interface Listening {
   readonly purged: number;
 }
 
+/** A transaction that began before a listener was there, and may have overlooked it, goes on and on. */
+export class WritersLinger extends Error {
+  override readonly name = 'WritersLinger';
+}
+
 export interface Pushes {
-  /** From now on pushes to this user are kept; repeated: kept on. */
+  /**
+   * From now on pushes to this user are kept; repeated: kept on.
+   *
+   * @throws WritersLinger when that cannot be promised yet; asking again is safe
+   */
   listen(userId: string): Promise<Listening>;
   /** Pushes with numbers above `after`, in order, at most `limit`. */
   read(userId: string, after: number, limit: number): Promise<readonly Push[]>;

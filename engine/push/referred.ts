@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { assert } from '../core/assert.ts';
 import type { MessageRow } from '../social/messages.ts';
+import { tradeColumn } from '../social/links.ts';
 import { integers } from '../store/arrays.ts';
 import { eventKinds } from '../store/events.ts';
 import { runKinds } from './runs.ts';
@@ -113,7 +114,8 @@ export async function selectMessages(
   if (runs.length === 0) return new Map();
   const { rows } = await pool.query<MessageRow & { readonly run: number }>({
     name: 'pushed-messages',
-    text: `SELECT r.run, message.conversation, no, at, reply_no, kind, message.subject::text, link, sender, text
+    text: `SELECT r.run, message.conversation, no, at, reply_no, kind, message.subject::text, link, sender, text,
+        ${tradeColumn}
       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (run, conversation, no)
         JOIN message USING (conversation, no)`,
     values: keysOf(runs).slice(0, 3),

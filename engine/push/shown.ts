@@ -3,6 +3,7 @@
  * (E5, E12, ¶144–147)
  */
 import { packetId } from '../core/types.ts';
+import { shownLink } from '../social/links.ts';
 import type { Message } from '../social/types.ts';
 import type { Push } from './port.ts';
 
@@ -96,8 +97,7 @@ export function shownMessage(message: Message): Told[] {
     id,
     conversationId,
     senderId,
-    kind: link === undefined ? 'text' : 'batch',
-    ...(link === undefined ? {} : { link }),
+    ...shownLink(link),
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     createdAt: time(createdAt),

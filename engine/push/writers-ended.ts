@@ -6,6 +6,7 @@
 import type { Pool } from 'pg';
 import { writersEndedPollMs, writersEndedWaitMs } from '../limits.ts';
 import { sleep, type Clock } from '../ports/clock.ts';
+import { WritersLinger } from './port.ts';
 
 /** Transactions that write and have looked for listeners; not this one. */
 const selectWriters = `SELECT DISTINCT looking.virtualtransaction AS id
@@ -13,11 +14,6 @@ const selectWriters = `SELECT DISTINCT looking.virtualtransaction AS id
   WHERE looking.locktype = 'relation' AND looking.relation = 'listener'::regclass
     AND looking.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND writing.locktype = 'transactionid' AND writing.mode = 'ExclusiveLock' AND pid <> pg_backend_pid()`;
-
-/** A transaction that began before a listener was there goes on and on; asking again is safe. */
-export class WritersLinger extends Error {
-  override readonly name = 'WritersLinger';
-}
 
 export class WritersEnded {
   readonly #pool: Pool;

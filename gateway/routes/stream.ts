@@ -59,7 +59,7 @@ export function streamRoutes({ streams }: Pick<AppDeps, 'streams'>): Route[] {
       answers: {
         200: { description: 'Events, until one side ends it.', contentType: 'text/event-stream' },
       },
-      problems: ['too_many_streams', 'overloaded', 'not_ready', 'unknown'],
+      problems: ['too_many_streams', 'overloaded', 'not_ready', 'stream_delayed', 'unknown'],
       async handle({ caller, requestId, query, headers: given }) {
         const last = (given[headerName] as string | undefined) ?? query.lastEventId;
         const { userId, expiresAt } = caller;
@@ -72,6 +72,7 @@ export function streamRoutes({ streams }: Pick<AppDeps, 'streams'>): Route[] {
             return { status: 200, headers: all, body: head, goesOn };
           }
           case 'too_many_streams':
+          case 'stream_delayed':
             return problem(requestId, opening.code, { retryAfterSeconds: 5 });
           case 'not_ready':
           case 'overloaded':

@@ -13,8 +13,13 @@ export interface StreamRequest {
 
 export type Opening =
   | { readonly code: 'opened'; readonly head: string; readonly goesOn: GoesOn }
-  /** The process, the user, or nobody any more may have another stream; or it took too long. */
-  | { readonly code: 'overloaded' | 'too_many_streams' | 'not_ready' | 'unknown' };
+  /**
+   * The process, the user, or nobody any more may have another stream; a transaction goes on that may overlook it; or it
+   * took too long.
+   */
+  | {
+      readonly code: 'overloaded' | 'too_many_streams' | 'not_ready' | 'stream_delayed' | 'unknown';
+    };
 
 export interface Beginning {
   /** The client has everything up to this number, or was told that it has to read its pages. */

@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../engine/ports/clock.ts';
-import type { Listening, Pushes } from '../../engine/push/port.ts';
+import { type Listening, type Pushes, WritersLinger } from '../../engine/push/port.ts';
 import type { Log } from '../deps.ts';
 import { loggable } from '../log-error.ts';
 import { Channel } from './channel.ts';
@@ -109,6 +109,9 @@ export class Streams {
     try {
       const { clock, pushes } = this.#deps;
       listening = await within(clock, openTimeoutMs, pushes.listen(userId));
+    } catch (error) {
+      if (error instanceof WritersLinger) return { code: 'stream_delayed' };
+      throw error;
     } finally {
       if (listening === undefined) drop();
     }

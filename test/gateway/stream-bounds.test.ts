@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { WritersLinger } from '../../engine/push/port.ts';
 import { serveStreams as serve } from './stream-support.ts';
 
 describe('bounds and ends', () => {
@@ -49,6 +50,17 @@ describe('bounds and ends', () => {
     expect((await refusal('ann')).problem['code']).toBe('unknown');
     pushes.listenGate = Promise.resolve();
     (await open('ann')).destroy();
+  });
+
+  test('a transaction that may overlook the listener is told, and not kept waiting for', async () => {
+    const { refusal, pushes, open, logged } = await serve({ userStreamsMax: 1 });
+    pushes.failure = new WritersLinger('a transaction does not end');
+    const refused = await refusal('ann');
+    expect([refused.status, refused.problem['code']]).toEqual([503, 'stream_delayed']);
+    expect(refused.headers['retry-after']).toBe('5');
+    pushes.failure = undefined;
+    (await open('ann')).destroy();
+    expect(logged).toEqual([]);
   });
 
   test('HEAD opens nothing; a target that only Hono can read opens a stream', async () => {

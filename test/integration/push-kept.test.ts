@@ -1,4 +1,5 @@
 /** How long pushes and listeners are kept, and word of news after the connection was lost. (E12) */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { listenerKeptDays, pushKeptHours } from '../../engine/limits.ts';
 import { pushUnderTest, type PushUnderTest } from './push-support.ts';
@@ -70,6 +71,26 @@ test('who is not seen for long is no listener any more; a stream that is open is
   expect(await under.pushes.listen('ann')).toEqual({ newest: 3, purged: 3 });
   await tell(4, 'ann');
   expect(await numbers('ann')).toEqual([4]);
+});
+
+test('who comes back while being forgotten is waited for: numbers go on', async () => {
+  await under.pushes.listen('ann');
+  await tell(1, 'ann');
+  under.clock.now += listenerKeptDays * 24 * hours + 1;
+  const other = await under.pool.connect();
+  try {
+    // Holds up the purge between its parts.
+    await other.query("BEGIN; INSERT INTO past_listener (last_no, user_id) VALUES (0, 'ann')");
+    const purged = under.books.purge();
+    await sleep(150);
+    const listening = under.pushes.listen('ann');
+    await sleep(150);
+    await other.query('ROLLBACK');
+    await purged;
+    expect(await listening).toEqual({ newest: 2, purged: 2 });
+  } finally {
+    other.release();
+  }
 });
 
 test('whoever watches hears of everybody after a lost connection, and then of each again', async () => {

@@ -1,8 +1,10 @@
 /** Numbers under concurrent writers: no gap, none skipped by a reader, nobody waits in a circle. (E12) */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../engine/adapters/clock.ts';
 import type { BatchEvent } from '../../engine/core/types.ts';
-import type { Push } from '../../engine/push/port.ts';
+import { type Push, WritersLinger } from '../../engine/push/port.ts';
+import { postgresPushes } from '../../engine/push/postgres.ts';
 import { pushUnderTest, type PushUnderTest } from './push-support.ts';
 
 let under: PushUnderTest;
@@ -144,4 +146,30 @@ test('who begins to listen waits for what may have overlooked it, and then misse
   expect(await under.all('ann')).toEqual([]);
   await under.say({ senderId: 'ann', to: { groupId: await under.group('ann') }, text: 'hello' });
   expect(await under.types('ann')).toEqual([[1, 'message.created']]);
+});
+
+test('a transaction that does not end keeps new listeners out, not those of before, and not for longer', async () => {
+  await under.pushes.listen('old');
+  await under.pool.query("UPDATE listener SET seen_at = 0 WHERE user_id = 'old'");
+  const looking = await under.pool.connect();
+  // Its time passes a thousand times as fast.
+  const hasty = { ...systemClock, monotonic: () => systemClock.monotonic() * 1_000 };
+  const pushes = await postgresPushes({ url: under.url, clock: hasty });
+  try {
+    await looking.query('BEGIN');
+    await looking.query("INSERT INTO person (user_id, name, created_at) VALUES ('p', 'p', 0)");
+    await looking.query('SELECT FROM listener');
+    const both = await Promise.allSettled([pushes.listen('new'), pushes.listen('old')]);
+    expect(both).toMatchObject([
+      { status: 'rejected', reason: expect.any(WritersLinger) },
+      { status: 'fulfilled', value: { newest: 0, purged: 0 } },
+    ]);
+    // What was begun goes on, and may still be overlooked.
+    await expect(pushes.listen('new')).rejects.toThrow(WritersLinger);
+    await looking.query('COMMIT');
+    expect(await pushes.listen('new')).toEqual({ newest: 0, purged: 0 });
+  } finally {
+    looking.release();
+    await pushes.close();
+  }
 });
