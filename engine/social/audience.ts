@@ -8,7 +8,7 @@ import type { Ids } from '../core/id-list.ts';
 import { contactCode } from './contacts.ts';
 import type { SocialContext } from './context.ts';
 import { notContacts } from './friends.ts';
-import { conversationKind, isConversationId } from './groups.ts';
+import { isAnyGroup, isConversationId } from './groups.ts';
 import type { NotContacts } from './types.ts';
 
 /** Chosen contacts, everybody in a group of the sender's, or all friends. */
@@ -70,7 +70,7 @@ export async function audienceOf(
         name: 'members-as-text',
         text: `SELECT last_no, string_agg(user_id, ' ') AS ids, count(*)::int AS count
           FROM conversation JOIN member ON member.conversation = conversation.id
-          WHERE conversation.id = $1 AND kind = ${conversationKind.group}
+          WHERE conversation.id = $1 AND ${isAnyGroup}
           GROUP BY last_no HAVING bool_or(user_id = $2)`,
         values: [to.groupId, senderId],
       });

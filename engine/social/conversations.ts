@@ -1,10 +1,18 @@
 /** The list of conversations with what is unread, and marking it read. (E10) */
 import { decodeCursor, pageOf } from '../books/cursor.ts';
-import { conversationKind, isConversationId } from './groups.ts';
+import { isConversationId } from './groups.ts';
 import type { SocialContext } from './context.ts';
+import { tradeColumn } from './links.ts';
 import { messageNo, messageOf, type MessageRow } from './messages.ts';
 import type { PageAt, Paged } from './port.ts';
 import type { Conversation, MarkReadResult } from './types.ts';
+
+const kindOf: readonly (Conversation['kind'] | undefined)[] = [
+  undefined,
+  'direct',
+  'group',
+  'trade_group',
+];
 
 interface ConversationRow extends Omit<MessageRow, 'no'> {
   readonly id: number;
@@ -21,7 +29,7 @@ function conversationOf(row: ConversationRow): Conversation {
   const { no } = row;
   return {
     id: String(row.id),
-    kind: row.conversation_kind === conversationKind.direct ? 'direct' : 'group',
+    kind: kindOf[row.conversation_kind] ?? 'group',
     name: row.shown_name,
     withUserId: row.with_user ?? undefined,
     unread: row.unread,
@@ -54,7 +62,7 @@ export async function conversations(
       SELECT page.id, conversation_kind, with_user, unread, updated_at,
         coalesce(page.name, person.name, with_user) AS shown_name,
         message.conversation, message.no, message.at, message.reply_no, message.kind, message.subject::text,
-        message.link, message.sender, message.text
+        message.link, message.sender, message.text, ${tradeColumn}
       FROM page LEFT JOIN person ON person.user_id = with_user
         LEFT JOIN message ON message.conversation = page.id AND message.no = last_no AND last_no > joined_no
       ORDER BY updated_at DESC, page.id DESC`,

@@ -12,8 +12,11 @@ import { notContacts } from './friends.ts';
 import type { PageAt, Paged } from './port.ts';
 import type { CreateGroupResult, Group, Member, NewGroup } from './types.ts';
 
-/** `conversation.kind` */
-export const conversationKind = { direct: 1, group: 2 } as const;
+/** `conversation.kind`; one comes into a trade group with consent only, see engine/trade. */
+export const conversationKind = { direct: 1, group: 2, tradeGroup: 3 } as const;
+export type GroupKind = 2 | 3;
+/** SQL: a conversation with a name, an owner and members. */
+export const isAnyGroup = `kind IN (${conversationKind.group}, ${conversationKind.tradeGroup})`;
 
 /** What cannot be an id is not looked for. */
 export const isConversationId = (text: string): boolean => conversationIdPattern.test(text);
@@ -63,15 +66,34 @@ export async function createGroup(
   if (others.length + 1 > groupMembersMax) return { code: 'group_full' };
   const strangers = await notContacts(connection, ownerId, others);
   if (strangers !== undefined) return strangers;
+  const made = { kind: conversationKind.group, name, members: [ownerId, ...others], at: now() };
+  return { code: 'created', group: await insertGroup(connection, made) };
+}
+
+/** @param members distinct, their owner first */
+export async function insertGroup(
+  connection: Connection,
+  {
+    kind,
+    name,
+    members,
+    at,
+  }: {
+    readonly kind: GroupKind;
+    readonly name: string;
+    readonly members: readonly string[];
+    readonly at: number;
+  },
+): Promise<Group> {
   const { rows } = await connection.query<GroupRow>(
     `INSERT INTO conversation (kind, name, owner, members, created_at, last_at)
-     VALUES (${conversationKind.group}, $1, $2, $3, $4, $4) RETURNING id, name, owner, members, created_at`,
-    [name, ownerId, others.length + 1, now()],
+     VALUES ($5, $1, $2, $3, $4, $4) RETURNING id, name, owner, members, created_at`,
+    [name, members[0], members.length, at, kind],
   );
   const [row] = rows;
   assert(row !== undefined, 'an INSERT gives its row');
-  await insertMembers(connection, row.id, [ownerId, ...others], 0, row.created_at);
-  return { code: 'created', group: groupOf(row) };
+  await insertMembers(connection, row.id, members, 0, at);
+  return groupOf(row);
 }
 
 /** See `Social.groups`. */
@@ -79,16 +101,17 @@ export async function groups(
   { pool }: SocialContext,
   userId: string,
   { cursor, limit }: PageAt,
+  kind: GroupKind = conversationKind.group,
 ): Promise<Paged<Group>> {
   const before = cursor === undefined ? [null] : decodeCursor(cursor, 1);
   if (before === undefined) return { code: 'bad_cursor' };
   const { rows } = await pool.query<GroupRow>(
     `SELECT id, name, owner, members, created_at
      FROM member JOIN conversation ON conversation.id = member.conversation
-     WHERE user_id = $1 AND kind = ${conversationKind.group}
+     WHERE user_id = $1 AND kind = $4
        AND ($2::bigint IS NULL OR member.conversation < $2)
      ORDER BY member.conversation DESC LIMIT $3`,
-    [userId, ...before, limit + 1],
+    [userId, ...before, limit + 1, kind],
   );
   return { code: 'page', ...pageOf(rows, limit, groupOf, (row) => [row.id]) };
 }
@@ -105,6 +128,7 @@ export async function group(
   groupId: string,
   userId: string,
   { cursor, limit }: PageAt,
+  kind: GroupKind = conversationKind.group,
 ): Promise<
   | ({ readonly code: 'page'; readonly group: Group } & Page<Member>)
   | { readonly code: 'group_not_found' | 'bad_cursor' }
@@ -116,9 +140,9 @@ export async function group(
       const found = await connection.query<GroupRow>({
         name: 'group',
         text: `SELECT id, name, owner, members, created_at FROM conversation
-          WHERE id = $1 AND kind = ${conversationKind.group}
+          WHERE id = $1 AND kind = $3
             AND EXISTS (SELECT FROM member WHERE member.conversation = $1 AND user_id = $2)`,
-        values: [groupId, userId],
+        values: [groupId, userId, kind],
       });
       const [row] = found.rows;
       if (row === undefined) return { code: 'group_not_found' };

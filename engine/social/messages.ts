@@ -6,13 +6,13 @@ import { assert } from '../core/assert.ts';
 import { messageIdPattern } from '../limits.ts';
 import type { Connection } from '../store/statements.ts';
 import type { SocialContext } from './context.ts';
-import { conversationKind, insertMembers, isConversationId } from './groups.ts';
+import { conversationKind, insertMembers, isAnyGroup, isConversationId } from './groups.ts';
 import { holdFriendship } from './friends.ts';
-import { linkColumns, linkOf, type LinkRow } from './links.ts';
+import { linkColumns, messageLinkOf, type MessageLinkRow, tradeColumn } from './links.ts';
 import type { PageAt, Paged } from './port.ts';
 import type { Message, NewMessage, PostMessageResult } from './types.ts';
 
-export interface MessageRow extends LinkRow {
+export interface MessageRow extends MessageLinkRow {
   readonly conversation: number;
   readonly no: number;
   readonly at: number;
@@ -35,7 +35,7 @@ export function messageOf(row: MessageRow): Message {
     conversationId: String(row.conversation),
     senderId: row.sender,
     text: row.text,
-    link: linkOf(row),
+    link: messageLinkOf(row),
     replyTo: row.reply_no === null ? undefined : messageId(row.conversation, row.reply_no),
     createdAt: row.at,
   };
@@ -59,7 +59,7 @@ async function numberInGroup(
   if (!isConversationId(groupId)) return undefined;
   const { rows } = await connection.query<Numbered>({
     name: 'number-in-group',
-    text: `UPDATE conversation ${nextNumber} WHERE id = $2 AND kind = ${conversationKind.group}
+    text: `UPDATE conversation ${nextNumber} WHERE id = $2 AND ${isAnyGroup}
       RETURNING id, last_no, last_at`,
     values: [at, groupId],
   });
@@ -174,7 +174,8 @@ export async function messages(
   // The membership again: one that ended between the two statements shows nothing.
   const { rows } = await pool.query<MessageRow>({
     name: 'messages',
-    text: `SELECT conversation, no, at, reply_no, kind, subject::text, link, sender, text FROM message
+    text: `SELECT conversation, no, at, reply_no, kind, subject::text, link, sender, text, ${tradeColumn}
+      FROM message
       WHERE conversation = $1 AND no > $3 AND no < coalesce($4::bigint, ${Number.MAX_SAFE_INTEGER})
         AND EXISTS (SELECT FROM member WHERE member.conversation = $1 AND user_id = $2)
       ORDER BY no DESC LIMIT $5`,

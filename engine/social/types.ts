@@ -75,13 +75,30 @@ export interface BatchLink {
   /** As readers are to see it: absolute. */
   readonly url: string;
 }
+/** What is shown of a sender's trade beside its link; texts as the platform gave them. (T11) */
+export interface ShownTrade {
+  readonly title: string;
+  /** Minor units. */
+  readonly price: number;
+  readonly currency: string;
+  readonly platform: string;
+  /** When it was made. */
+  readonly at: number;
+}
+/** What a message in a trade group leads to: the page of a trade. (T12) */
+export interface TradeLink extends ShownTrade {
+  readonly tradeId: string;
+  /** Ours; leads to the page. */
+  readonly url: string;
+}
+export type MessageLink = BatchLink | TradeLink;
 export interface Message {
   /** `<conversation id>-<number>`; numbers rise by one. */
   readonly id: string;
   readonly conversationId: string;
   readonly senderId: string;
   readonly text: string;
-  readonly link: BatchLink | undefined;
+  readonly link: MessageLink | undefined;
   /** The message of the same conversation that this one comments on. */
   readonly replyTo: string | undefined;
   readonly createdAt: number;
@@ -101,7 +118,7 @@ export type PostMessageResult =
 
 export interface Conversation {
   readonly id: string;
-  readonly kind: 'direct' | 'group';
+  readonly kind: 'direct' | 'group' | 'trade_group';
   /** The other one's, or the group's. */
   readonly name: string;
   /** The other one, when direct. */

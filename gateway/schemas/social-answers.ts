@@ -44,19 +44,27 @@ export const groupPage = z.strictObject({
 });
 export const memberCount = z.strictObject({ id: conversationId, memberCount: quantity });
 
-const kind = z.enum(['text', 'batch']);
-const link = z
-  .strictObject({ batchId, url: z.url() })
-  .optional()
-  .meta({ description: 'With kind `batch`: the shared red packets. (E7)' });
+const batchLink = z.strictObject({ batchId, url: z.url() });
+const tradeLink = z.strictObject({ tradeId: z.string(), url: z.url() });
+/** What clients draw of a trade. (T11) */
+export const shownTrade = z.strictObject({
+  title: z.string().meta({ description: 'As the platform gave it: to be rendered inert.' }),
+  price: z.int().min(0).meta({ description: "Integer in the currency's minor unit." }),
+  currency: z.string().meta({ description: 'ISO 4217.' }),
+  platform: z.string(),
+  at: time,
+});
 
 export const message = z.strictObject({
   id: messageId,
   conversationId,
   senderId: userId,
-  kind,
-  text: z.string(),
-  link,
+  kind: z.enum(['text', 'batch', 'trade']),
+  text: z.string().meta({ description: 'With kind `trade`: its title.' }),
+  link: z.union([batchLink, tradeLink]).optional().meta({
+    description: 'With kind `batch`: the shared red packets; `trade`: the page of the trade. (E7, T12)',
+  }),
+  trade: shownTrade.optional().meta({ description: 'With kind `trade`.' }),
   replyTo: messageId.optional(),
   createdAt: time,
 });
@@ -64,7 +72,7 @@ export const messages = pageOf(message);
 export const conversations = pageOf(
   z.strictObject({
     id: conversationId,
-    kind: z.enum(['direct', 'group']),
+    kind: z.enum(['direct', 'group', 'trade_group']),
     name: z.string(),
     userId: userId.optional().meta({ description: 'The other one, when direct.' }),
     unread: quantity,
@@ -78,9 +86,9 @@ export const post = z.strictObject({
   id: z.string(),
   authorId: userId,
   authorName: z.string(),
-  kind,
+  kind: z.enum(['text', 'batch']),
   text: z.string(),
-  link,
+  link: batchLink.optional().meta({ description: 'With kind `batch`: the shared red packets. (E7)' }),
   visibility: z.enum(['friends', 'chosen', 'public']),
   createdAt: time,
 });
