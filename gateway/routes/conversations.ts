@@ -1,5 +1,6 @@
 /** Messages and the conversations they stand in. (E7, E10) */
-import type { BatchLink, Conversation, Message } from '../../engine/social/types.ts';
+import { shownLink } from '../../engine/social/links.ts';
+import type { Conversation, Message } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
 import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
@@ -16,12 +17,6 @@ const tag = 'Messages';
 const params = { id: conversationId };
 const pathRefusal = 'conversation_not_found';
 
-/** What a message or post is, and where it leads. */
-export const linkFields = (link: BatchLink | undefined): object => ({
-  kind: link === undefined ? 'text' : 'batch',
-  link,
-});
-
 /** As every member sees it. */
 export function shownMessage(message: Message): object {
   const { id, senderId, text, replyTo, link, createdAt } = message;
@@ -29,7 +24,7 @@ export function shownMessage(message: Message): object {
     id,
     conversationId: message.conversationId,
     senderId,
-    ...linkFields(link),
+    ...shownLink(link),
     text,
     replyTo,
     createdAt: isoTime(createdAt),

@@ -1,4 +1,5 @@
 /** Feed and microblog: two places with the same two routes. (E7, E10) */
+import { shownLink } from '../../engine/social/links.ts';
 import type { Place, Post, Visibility } from '../../engine/social/types.ts';
 import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
@@ -7,7 +8,6 @@ import type { Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { feedBody, microblogBody } from '../schemas/social-requests.ts';
 import type { BodySpec } from '../validate.ts';
-import { linkFields } from './conversations.ts';
 import { strangersRefusal } from './groups.ts';
 import { listRoute } from './social-pages.ts';
 
@@ -20,7 +20,7 @@ export function shownPost(post: Post): object {
     id,
     authorId,
     authorName,
-    ...linkFields(link),
+    ...shownLink(link),
     text,
     visibility,
     createdAt: isoTime(createdAt),

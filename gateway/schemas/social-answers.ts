@@ -62,7 +62,8 @@ export const message = z.strictObject({
   kind: z.enum(['text', 'batch', 'trade']),
   text: z.string().meta({ description: 'With kind `trade`: its title.' }),
   link: z.union([batchLink, tradeLink]).optional().meta({
-    description: 'With kind `batch`: the shared red packets; `trade`: the page of the trade. (E7, T12)',
+    description:
+      'With kind `batch`: the shared red packets; `trade`: the page of the trade. (E7, T12)',
   }),
   trade: shownTrade.optional().meta({ description: 'With kind `trade`.' }),
   replyTo: messageId.optional(),
@@ -88,7 +89,9 @@ export const post = z.strictObject({
   authorName: z.string(),
   kind: z.enum(['text', 'batch']),
   text: z.string(),
-  link: batchLink.optional().meta({ description: 'With kind `batch`: the shared red packets. (E7)' }),
+  link: batchLink
+    .optional()
+    .meta({ description: 'With kind `batch`: the shared red packets. (E7)' }),
   visibility: z.enum(['friends', 'chosen', 'public']),
   createdAt: time,
 });
