@@ -18,6 +18,14 @@ import { ApiClient, expectStatus } from './support/client.ts';
 import { startServer, withoutSettings } from './support/server.ts';
 import { median, quantile } from './support/stats.ts';
 
+export interface AudienceSettings {
+  readonly rounds: number;
+  /** Of the sender. */
+  readonly friends: number;
+  /** Of a group, the sender among them. */
+  readonly members: number;
+}
+
 export interface ShareRow {
   readonly journal: string;
   readonly to: string;
@@ -45,8 +53,6 @@ export interface AudienceResult {
   readonly load: AudienceLoad | undefined;
 }
 
-const friends = 100_000;
-const members = 5_000;
 /** Usual ones, and the longest that are allowed. */
 const idLengths = [16, 64];
 const stopRounds = 8;
@@ -59,13 +65,14 @@ const pollMs = 5;
 const connections = 64;
 
 export async function audienceBench(
-  rounds: number,
+  settings: AudienceSettings,
   redis: boolean,
   cleanup: Cleanup,
   print: (line: string) => void,
 ): Promise<AudienceResult> {
   print('\naudience: memory');
-  const memory = await receiverMemory();
+  const { friends, members } = settings;
+  const memory = await receiverMemory([members, friends]);
   const stops: AudienceResult['stops'][number][] = [];
   const journals = redis ? ['Redis', 'embedded'] : ['embedded'];
   for (const journal of journals) {
@@ -80,7 +87,7 @@ export async function audienceBench(
   const shares: ShareRow[] = [];
   let load: AudienceLoad | undefined;
   for (const journal of journals) {
-    const one = await sharesOver(journal, rounds, cleanup, print);
+    const one = await sharesOver(journal, settings, cleanup, print);
     shares.push(...one.rows);
     load = await loadAudience(one.databaseUrl, one.largest);
     await cleanup.run();
@@ -90,7 +97,7 @@ export async function audienceBench(
 
 async function sharesOver(
   journal: string,
-  rounds: number,
+  { rounds, friends, members }: AudienceSettings,
   cleanup: Cleanup,
   print: (line: string) => void,
 ) {

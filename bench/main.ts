@@ -55,8 +55,8 @@ async function main(settings: Settings): Promise<number> {
       await cleanup.run();
     }
     if (settings.parts.includes('audience')) {
-      const result = await audienceBench(settings.rounds, redis, cleanup, print);
-      print(`\n${audienceTables(result)}`);
+      const result = await audienceBench(settings, redis, cleanup, print);
+      print(`\n${audienceTables(result, settings.markdown)}`);
       print(`\n${await writeResult('audience', machine, settings, result)}\n`);
       await cleanup.run();
     }

@@ -1,5 +1,6 @@
 /** Options of `npm run bench`. */
 import { parseArgs } from 'node:util';
+import type { AudienceSettings } from './audience.ts';
 import type { HttpSettings } from './http.ts';
 import type { StreamsSettings } from './streams.ts';
 
@@ -14,6 +15,8 @@ const numbers = {
   window: 5_000,
   streams: 10_000,
   'idle-seconds': 20,
+  friends: 100_000,
+  members: 5_000,
 };
 const parts = ['engine', 'http', 'million', 'streams', 'audience'];
 const workloads = ['hot', 'spread', 'losers', 'details', 'lifecycle'];
@@ -36,9 +39,11 @@ const help = `npm run bench -- [options]
   --streams N            held open, default ${numbers.streams}; needs so many open files, and some
   --fan-out LIST         streams a message goes to, default ${fanOut}
   --idle-seconds N       that CPU of idle streams is measured for, default ${numbers['idle-seconds']}
+  --friends N            of who shares to all of them, default ${numbers.friends}
+  --members N            of the group that is shared to, default ${numbers.members}; not more than friends
   --markdown             tables as Markdown`;
 
-export interface Settings extends HttpSettings, StreamsSettings {
+export interface Settings extends HttpSettings, StreamsSettings, AudienceSettings {
   readonly window: number;
   readonly markdown: boolean;
 }
@@ -91,6 +96,8 @@ export function settingsOf(args: readonly string[]): Settings {
     streams: number('streams'),
     fanOut: integers('fan-out', fanOut),
     idleSeconds: number('idle-seconds'),
+    friends: number('friends', 2),
+    members: number('members', 2),
     markdown: given['markdown'] === true,
   };
 }

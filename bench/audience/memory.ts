@@ -15,12 +15,14 @@ export interface ReceiverMemory {
 }
 
 const copies = 10;
-const cases = [5_000, 100_000].flatMap((receivers) =>
-  [16, 32].map((idLength) => ({ receivers, idLength })),
-);
+const idLengths = [16, 32];
 
-export async function receiverMemory(): Promise<ReceiverMemory[]> {
+/** @param counts receivers of a batch */
+export async function receiverMemory(counts: readonly number[]): Promise<ReceiverMemory[]> {
   const rows: ReceiverMemory[] = [];
+  const cases = counts.flatMap((receivers) =>
+    idLengths.map((idLength) => ({ receivers, idLength })),
+  );
   for (const one of cases) {
     const args = [JSON.stringify(one)];
     const child = fork(fileURLToPath(import.meta.url), args, { execArgv: ['--expose-gc'] });

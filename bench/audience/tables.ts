@@ -1,10 +1,14 @@
-/** What the benchmark of large audiences found, for a terminal. */
+/** What the benchmark of large audiences found, as tables. */
 import type { AudienceResult } from '../audience.ts';
-import { table, whole } from '../support/table.ts';
+import { markdown, table, whole } from '../support/table.ts';
 
-export function audienceTables({ shares, memory, stops, load }: AudienceResult): string {
+export function audienceTables(
+  { shares, memory, stops, load }: AudienceResult,
+  asMarkdown: boolean,
+): string {
+  const draw = asMarkdown ? markdown : table;
   const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0);
-  const first = table(
+  const first = draw(
     [
       { title: 'journal', align: 'left' },
       { title: 'share to', align: 'left' },
@@ -28,7 +32,7 @@ export function audienceTables({ shares, memory, stops, load }: AudienceResult):
       `${ms(row.quietP50Ms)} / ${ms(row.quietP99Ms)}`,
     ]),
   );
-  const second = table(
+  const second = draw(
     [{ title: 'receivers' }, { title: 'id' }, { title: 'table bytes' }, { title: 'Set bytes' }],
     memory.map(({ receivers, idLength, tableBytes, setBytes }) => [
       whole(receivers),
@@ -41,7 +45,7 @@ export function audienceTables({ shares, memory, stops, load }: AudienceResult):
     load === undefined
       ? ''
       : `\n\nload of ${whole(load.receivers)} receivers: ${ms(load.ms)} ms, longest stop ${ms(load.stopMs)} ms`;
-  const fourth = table(
+  const fourth = draw(
     [
       { title: 'one event, journal', align: 'left' },
       { title: 'receivers' },
