@@ -215,6 +215,8 @@ export const payoutConcurrency = 16;
 
 // Reconciliation with the bank (E17)
 export const reconcileIntervalMs = 900_000;
+/** From the start of a worker to its first run. */
+export const reconcileFirstMs = 60_000;
 /** The scheduled run looks so far back; `npm run reconcile` at everything. */
 export const reconcileWindowMs = 48 * 3_600_000;
 /** How long the two sides may differ because one of them is just ahead. */
@@ -250,6 +252,23 @@ export const withdrawalsPerDayMax = 10_000;
 export const withdrawalAssetsMax = 100;
 /** Rows that are sealed again at a time when keys change. */
 export const rotatePageRows = 100;
+
+// Trade groups: what members share (T1–T6)
+/** Contacts invited by one request. */
+export const invitesMax = 500;
+/** Groups of one contact that prompts lead to; the newest. */
+export const promptsMax = 20;
+/** Accounts of one member's settings in one group; altogether, and groups that one member shares in. */
+export const sharedAccountsMax = 20;
+export const memberAccountsMax = 50;
+export const sharedGroupsMax = 50;
+export const accountLengthMax = 128;
+export const accountSecretLengthMax = 1_024;
+/** Types of one member's settings in one group; lengths in characters. */
+export const sharedTypesMax = 50;
+export const typeNameLengthMax = 64;
+export const typeWordsMax = 50;
+export const typeWordLengthMax = 100;
 
 // Trade platforms (T5, T8–T10)
 /** Each has a queue of its own, and a worker that listens on a connection of its own. */
@@ -325,6 +344,8 @@ assert(
 assert(chosenReadersMax <= audienceRequestMax, 'all readers of a post fit into one request');
 assert(groupMembersMax <= audienceRequestMax, 'all members of a group fit into one request');
 assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
+assert(invitesMax < groupMembersMax, 'who is invited in one request fits into a group');
+assert(sharedAccountsMax <= memberAccountsMax, 'the accounts of one group are allowed');
 assert(audienceRequestMax <= audienceMax, 'one request fits into the audience');
 assert(audienceRequestMax <= audienceEventMax, 'one request is one event');
 assert(groupMembersMax <= audienceEventMax, 'a share to a group is one event');

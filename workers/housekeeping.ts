@@ -4,9 +4,7 @@ import type { Books } from '../engine/books/types.ts';
 import { auditIntervalMs, purgeIntervalMs } from '../engine/limits.ts';
 import type { Journal } from '../engine/ports/journal.ts';
 import type { Observer } from '../engine/ports/observer.ts';
-
-/** Periodic work rests this many times as long as it took. */
-const restFactor = 30;
+import { repeat } from './repeat.ts';
 
 export interface HousekeepingDeps {
   readonly books: Books;
@@ -65,39 +63,10 @@ export function startHousekeeping(deps: HousekeepingDeps): () => Promise<void> {
     }
   };
   const stops = [
-    repeat(audit, deps.auditEveryMs ?? auditIntervalMs, observer),
-    repeat(() => books.purge(), purgeIntervalMs, observer),
+    repeat(audit, { intervalMs: deps.auditEveryMs ?? auditIntervalMs }, observer),
+    repeat(() => books.purge(), { intervalMs: purgeIntervalMs }, observer),
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
-  };
-}
-
-/**
- * Runs `work` again `intervalMs` after it ended, or later: slow work, such as the audit of a large ledger, takes a
- * small part of the time only. An error is logged and changes nothing.
- */
-function repeat(
-  work: () => Promise<void>,
-  intervalMs: number,
-  observer: Observer,
-): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout;
-  const next = (delayMs: number) => {
-    timer = setTimeout(() => {
-      const startedAt = performance.now();
-      running = work()
-        .catch((error: unknown) =>
-          observer.log('warn', 'housekeeping failed', { error: String(error) }),
-        )
-        .then(() => next(Math.max(intervalMs, restFactor * (performance.now() - startedAt))));
-    }, delayMs);
-  };
-  next(intervalMs);
-  return async () => {
-    clearTimeout(timer);
-    await running;
-    clearTimeout(timer);
   };
 }

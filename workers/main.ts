@@ -21,16 +21,21 @@ import { openWakeUps } from '../engine/payment-queue/open.ts';
 import type { Observer } from '../engine/ports/observer.ts';
 import { listenForHurry } from '../engine/store/hurry.ts';
 import { migrate } from '../engine/store/migrate.ts';
+import { openPool } from '../engine/store/pool.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import type { FromThread, ToThread, WorkersData } from '../engine/threads/protocol.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { payoutMetrics } from './payout-metrics.ts';
 import { startPayoutWorker } from './payout.ts';
+import { startReconciling, type ReconcilingDeps } from './reconcile-schedule.ts';
 import { startSettleWorker } from './settle.ts';
 
-interface Workers {
-  readonly registry: Registry;
+interface Closable {
   close(): Promise<void>;
+}
+
+interface Workers extends Closable {
+  readonly registry: Registry;
 }
 
 async function startWorkers(data: WorkersData): Promise<Workers> {
@@ -67,7 +72,7 @@ async function startPayouts(
   data: WorkersData,
   registry: Registry,
   observer: Observer,
-): Promise<{ close(): Promise<void> } | undefined> {
+): Promise<Closable | undefined> {
   const { databaseUrl: url, cardKeys, outside } = data;
   if (cardKeys === undefined) return undefined;
   const payments = await postgresPayments({
@@ -83,10 +88,26 @@ async function startPayouts(
   const bank = outside.bank && httpBank(outside.bank, calls);
   const codeSender = outside.codeSender && httpCodeSender(outside.codeSender, calls);
   const worker = await startPayoutWorker({ payments, wakeUps, bank, codeSender, observer, meter });
+  const reconciling = bank && (await startReconciliation(url, { bank, observer, registry }));
   return {
     async close() {
-      await worker.close();
+      await Promise.all([worker.close(), reconciling?.close()]);
       await Promise.allSettled([wakeUps.close(), payments.close()]);
+    },
+  };
+}
+
+async function startReconciliation(
+  url: string,
+  deps: Pick<ReconcilingDeps, 'bank' | 'registry'> & { readonly observer: Observer },
+): Promise<Closable> {
+  const { observer } = deps;
+  const pool = await openPool({ url, observer, poolMax: 1, applicationName: 'hongbao-reconcile' });
+  const stop = startReconciling({ ...deps, pool, now: Date.now });
+  return {
+    async close() {
+      await stop();
+      await pool.end();
     },
   };
 }

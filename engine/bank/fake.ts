@@ -1,7 +1,10 @@
-/** The sandbox bank without HTTP: for tests of what stands above the port; under the same contract tests. */
+/**
+ * The sandbox bank without HTTP: for tests of what stands above the port, and for a look at what a sandbox has written
+ * down. Under the same contract tests.
+ */
 import { payoutRefusals, type Bank, type ListedPayout, type PayoutState } from '../ports/bank.ts';
 import { type Clock, sleep } from '../ports/clock.ts';
-import { BankBooks, type Decision, type Standing } from './sandbox-books.ts';
+import { BankBooks, type BankLine, type Decision, type Standing } from './sandbox-books.ts';
 import { type Fault, Faults } from './faults.ts';
 
 const pageSize = 100;
@@ -12,8 +15,13 @@ export interface FakeBank {
   readonly faults: Faults;
 }
 
-export function fakeBank(clock: Clock, random: () => number = Math.random): FakeBank {
-  const books = new BankBooks({ now: () => clock.now() });
+/** @param lines what a sandbox has written down */
+export function fakeBank(
+  clock: Clock,
+  random: () => number = Math.random,
+  lines: Iterable<BankLine> = [],
+): FakeBank {
+  const books = new BankBooks({ now: () => clock.now(), lines });
   const faults = new Faults(random);
   const unknown = (reason: string): PayoutState => ({ code: 'unknown', reason });
 

@@ -4,7 +4,7 @@ import { statusNumbers } from '../payment/rows.ts';
 const { awaiting_verification: awaiting, paid, failed } = statusNumbers;
 
 /** Every row that withdrawals moved, as their own records say. Kinds: 5 taken, 6 paid out, 7 given back. */
-const movements = `SELECT id, taken_transfer AS transfer, asset, 5 AS kind, l.owner, l.sign * amount AS amount
+export const withdrawalMovements = `SELECT id, taken_transfer AS transfer, asset, 5 AS kind, l.owner, l.sign * amount AS amount
   FROM withdrawal, LATERAL (VALUES ('user:' || user_id, -1), ('outside:in-flight', 1)) AS l (owner, sign)
   WHERE taken_transfer IS NOT NULL
   UNION ALL
@@ -15,7 +15,7 @@ const movements = `SELECT id, taken_transfer AS transfer, asset, 5 AS kind, l.ow
 
 export const withdrawalMismatchQueries = {
   /** Every movement of a withdrawal stands in the ledger, on both sides, and the other way round. */
-  withdrawals: `SELECT FROM (${movements}) AS m
+  withdrawals: `SELECT FROM (${withdrawalMovements}) AS m
     FULL JOIN (SELECT transfer, owner, asset, kind, amount FROM entry
       WHERE kind IN (5, 6, 7) OR owner IN ('outside:in-flight', 'outside:paid-out')) AS e
       ON e.transfer = m.transfer AND e.owner = m.owner AND e.asset = m.asset AND e.kind = m.kind

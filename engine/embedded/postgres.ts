@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { findBinaries } from './binaries.ts';
@@ -13,6 +14,8 @@ import { supervise } from './supervise.ts';
 /** Name of the one database. */
 const databaseName = 'hongbao';
 const portAttemptsMax = 5;
+const passwordFileName = 'postgres.password';
+const portFileName = 'postgres.port';
 
 /** A server of our own, kept running until stop(). */
 export type EmbeddedPostgres = {
@@ -46,28 +49,28 @@ export async function startEmbeddedPostgres(options: {
     const binaries = await findBinaries();
     const runner = await chooseRunner(dataFolder, [folder, dirname(binaries.postgres)], log);
     const initialised = await isInitialised(dataFolder);
-    const password = await keptPassword(join(folder, 'postgres.password'), initialised);
+    const password = await keptPassword(join(folder, passwordFileName), initialised);
     if (!initialised) await initialise({ dataFolder, password, binaries, runner, log });
 
     const start = async (port: number, signal: AbortSignal) => {
       const { strangerPid } = await stopOrphan(dataFolder, log);
       return startPostmaster({ dataFolder, port, binaries, runner, log, signal, strangerPid });
     };
-    const portFile = join(folder, 'postgres.port');
+    const portFile = join(folder, portFileName);
     // Before the port is looked at, which an orphan still holds.
     await stopOrphan(dataFolder, log);
     const { postmaster, port } = await startOnFreePort(portFile, start);
     const server = supervise(postmaster, (signal) => start(port, signal), log);
-    const urlOf = (name: string) => `postgres://${superuser}:${password}@127.0.0.1:${port}/${name}`;
+    const url = urlOf(password, port, databaseName);
     try {
-      await ensureDatabase(urlOf('postgres'), databaseName);
+      await ensureDatabase(urlOf(password, port, 'postgres'), databaseName);
     } catch (error) {
       await server.stop();
       throw error;
     }
     log.info({ port, pid: postmaster.pid, dataFolder }, 'embedded PostgreSQL runs');
     return {
-      url: urlOf(databaseName),
+      url,
       stop: async () => {
         await server.stop();
         lock.release();
@@ -77,6 +80,18 @@ export async function startEmbeddedPostgres(options: {
     lock.release();
     throw error;
   }
+}
+
+/** Where the server of another process of ours listens that runs on this folder: for tools beside it. */
+export async function runningEmbeddedUrl(dataDir: string): Promise<string> {
+  const folder = resolve(dataDir);
+  const password = await keptPassword(join(folder, passwordFileName), true);
+  const port = Number(await readFile(join(folder, portFileName), 'utf8'));
+  return urlOf(password, port, databaseName);
+}
+
+function urlOf(password: string, port: number, database: string): string {
+  return `postgres://${superuser}:${password}@127.0.0.1:${port}/${database}`;
 }
 
 /** Somebody may take the port between the look and the start; only then another is tried. */

@@ -1,5 +1,13 @@
 /** Lines of JSON appended to a file before anything is answered: they outlive a killed process. */
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface LineFile<Line> {
@@ -17,13 +25,22 @@ export function openLineFile<Line>(path: string): LineFile<Line> {
   const text = readFileSync(path, 'utf8');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-  const lines = whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Line);
   return {
-    lines,
+    lines: parsed(whole),
     append: (line) => void writeSync(file, `${JSON.stringify(line)}\n`),
     close: () => closeSync(file),
   };
+}
+
+/** The whole lines, for somebody beside the one who writes; none where there is no file. */
+export function readLineFile<Line>(path: string): readonly Line[] {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return parsed(text.slice(0, text.lastIndexOf('\n') + 1));
+}
+
+function parsed<Line>(text: string): readonly Line[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
 }
