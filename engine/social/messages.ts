@@ -6,7 +6,13 @@ import { assert } from '../core/assert.ts';
 import { messageIdPattern } from '../limits.ts';
 import type { Connection } from '../store/statements.ts';
 import type { SocialContext } from './context.ts';
-import { conversationKind, insertMembers, isAnyGroup, isConversationId } from './groups.ts';
+import {
+  conversationKind,
+  type GroupKind,
+  insertMembers,
+  isAnyGroup,
+  isConversationId,
+} from './groups.ts';
 import { holdFriendship } from './friends.ts';
 import { linkColumns, messageLinkOf, type MessageLinkRow, tradeColumn } from './links.ts';
 import type { PageAt, Paged } from './port.ts';
@@ -21,7 +27,8 @@ export interface MessageRow extends MessageLinkRow {
   readonly text: string;
 }
 
-const messageId = (conversation: number | string, no: number): string => `${conversation}-${no}`;
+export const messageId = (conversation: number | string, no: number): string =>
+  `${conversation}-${no}`;
 
 /** The number of a message of this conversation; undefined when the id is of another one, or of none. */
 export function messageNo(conversationId: string, id: string): number | undefined {
@@ -154,18 +161,20 @@ export async function postMessage(
   return { code: 'posted', message };
 }
 
-/** See `Social.messages`. */
+/** See `Social.messages`. @param kind of the conversation; left out: any */
 export async function messages(
   { pool }: SocialContext,
   conversationId: string,
   userId: string,
   { cursor, limit }: PageAt,
+  kind?: GroupKind,
 ): Promise<Paged<Message> | { readonly code: 'conversation_not_found' }> {
   if (!isConversationId(conversationId)) return { code: 'conversation_not_found' };
   const member = await pool.query<{ joined_no: number }>({
     name: 'joined-no',
-    text: 'SELECT joined_no FROM member WHERE conversation = $1 AND user_id = $2',
-    values: [conversationId, userId],
+    text: `SELECT joined_no FROM member JOIN conversation ON conversation.id = member.conversation
+      WHERE member.conversation = $1 AND user_id = $2 AND kind = coalesce($3::smallint, kind)`,
+    values: [conversationId, userId, kind ?? null],
   });
   const [mine] = member.rows;
   if (mine === undefined) return { code: 'conversation_not_found' };

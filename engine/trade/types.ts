@@ -69,24 +69,24 @@ export interface NewTradeGroup {
   readonly invite: readonly string[];
 }
 /** `withdrawn`: its group has another owner now. */
-export type InvitationState = 'open' | 'accepted' | 'declined' | 'withdrawn';
+export type InvitationStatus = 'open' | 'accepted' | 'declined' | 'withdrawn';
 export interface Invitation {
   readonly id: string;
   readonly groupId: string;
   readonly groupName: string;
   readonly inviterId: string;
   readonly inviteeId: string;
-  readonly state: InvitationState;
+  readonly status: InvitationStatus;
   readonly createdAt: number;
   readonly endedAt: number | undefined;
 }
-export type JoinRequestState = 'open' | 'approved' | 'declined' | 'withdrawn';
+export type JoinRequestStatus = 'open' | 'approved' | 'declined' | 'withdrawn';
 export interface JoinRequest {
   readonly id: string;
   readonly groupId: string;
   readonly groupName: string;
   readonly userId: string;
-  readonly state: JoinRequestState;
+  readonly status: JoinRequestStatus;
   readonly createdAt: number;
   readonly endedAt: number | undefined;
 }
@@ -144,5 +144,5 @@ export interface WrongSetting {
 export type PutSettingsResult =
   | { readonly code: 'put'; readonly settings: TradeSettings }
   | { readonly code: 'wrong_settings'; readonly errors: readonly WrongSetting[] }
-  /** There are no keys to seal secrets with; or the member shares in too many groups. */
-  | { readonly code: 'group_not_found' | 'secrets_not_configured' | 'too_many_shared_groups' };
+  /** There are no keys to seal secrets with; the member shares in too many groups, or too many accounts. */
+  | { readonly code: 'group_not_found' | 'secrets_not_configured' | 'sharing_full' };
