@@ -11,6 +11,7 @@ import { type Direct, DirectRoutes } from './direct.ts';
 import { type GatewayContext, type GatewayEnv, honoIncoming } from './incoming.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problems.ts';
+import { messageQuota } from './rate-limit.ts';
 import { requestIds } from './request-id.ts';
 import { handlerOf, type Pipeline } from './pipeline.ts';
 import type { Route } from './route.ts';
@@ -45,13 +46,14 @@ export interface GatewayApp extends Pick<Hono<GatewayEnv>, 'fetch' | 'request' |
 /** The whole table; a route outside it does not exist. */
 export function routeTable(deps: AppDeps): readonly Route[] {
   let text: string | undefined;
+  const messages = messageQuota(deps);
   const table: Route[] = [
     ...devRoutes(deps),
     ...operatorRoutes(deps),
     ...batchRoutes(deps),
     ...batchPageRoutes(deps),
     ...audienceRoutes(deps),
-    ...shareRoutes(deps),
+    ...shareRoutes(deps, messages),
     ...claimRoutes(deps),
     ...accountRoutes(deps),
     ...recordRoutes(deps),
@@ -60,8 +62,8 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...profileRoutes(deps),
     ...contactRoutes(deps),
     ...groupRoutes(deps),
-    ...conversationRoutes(deps),
-    ...postRoutes(deps),
+    ...conversationRoutes(deps, messages),
+    ...postRoutes(deps, messages),
     ...streamRoutes(deps),
     ...receiveRoutes(),
     ...serviceRoutes(deps, () => {

@@ -46,19 +46,22 @@ export type Made =
   | { readonly body: object; readonly headers?: Readonly<Record<string, string>> | undefined }
   | { readonly refusal: Refusal };
 
+/** What is to be created once. */
+export interface OnceRequest {
+  readonly userId: string;
+  readonly requestId: string;
+  /** Part of what must be the same, e.g. `POST /v1/batches`. */
+  readonly scope: string;
+  readonly tag: IdempotencyTag | undefined;
+}
+
 /**
  * Creates something once: `create` runs in one transaction, its body is kept under the caller's key
  * and given again with `Idempotency-Replayed: true`. A refusal leaves nothing behind.
  */
 export async function createOnce(
   books: Pick<Books, 'once'>,
-  request: {
-    readonly userId: string;
-    readonly requestId: string;
-    /** Part of what must be the same, e.g. `POST /v1/batches`. */
-    readonly scope: string;
-    readonly tag: IdempotencyTag | undefined;
-  },
+  request: OnceRequest,
   create: (tx: Tx) => Promise<Made>,
 ): Promise<Answer> {
   let refusal: Refusal | undefined;

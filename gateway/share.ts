@@ -13,12 +13,10 @@ import type { BatchLink } from '../engine/social/types.ts';
 import type { Answer } from './answer.ts';
 import type { AppDeps } from './deps.ts';
 import { assertNever } from './http.ts';
-import { createOnce, type Refusal } from './idempotency.ts';
+import { createOnce, type OnceRequest, type Refusal } from './idempotency.ts';
 import { problem } from './problems.ts';
 import { receiveLink } from './routes/batches.ts';
 import { strangersRefusal } from './routes/groups.ts';
-
-type OnceRequest = Parameters<typeof createOnce>[1];
 
 /** What is to be seen, once its audience is durable. */
 export interface Shown {
@@ -67,8 +65,6 @@ export class Share {
 
   async run(): Promise<Answer> {
     const { social } = this.#deps;
-    const before = await answeredBefore(social, this.#once);
-    if (before !== undefined) return before;
     const shown = await this.#shown();
     if ('refusal' in shown) return shown.refusal;
     const audience = await this.#audience();
@@ -186,20 +182,3 @@ export class Share {
 }
 
 const retry = { retryAfterSeconds: 1 };
-
-/**
- * The answer under this key, if there is one, before anything is changed: a repeat is answered as it was although the
- * batch has ended since, and another request under the same key has no effect.
- */
-async function answeredBefore(
-  social: AppDeps['social'],
-  once: OnceRequest,
-): Promise<Answer | undefined> {
-  if (once.tag === undefined) return undefined;
-  let isFirst = false;
-  const answer = await createOnce(social, once, () => {
-    isFirst = true;
-    return Promise.resolve({ refusal: { code: 'unknown' } });
-  });
-  return isFirst ? undefined : answer;
-}

@@ -6,7 +6,7 @@ import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
 import { problem } from '../problems.ts';
-import { messageQuota } from '../rate-limit.ts';
+import type { RollingQuota } from '../rolling-quota.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { conversationId } from '../schemas/social-fields.ts';
@@ -41,8 +41,7 @@ const shown = ({ id, kind, name, withUserId, unread, ...rest }: Conversation): o
   updatedAt: isoTime(rest.updatedAt),
 });
 
-function post(deps: AppDeps): Route {
-  const { social } = deps;
+function post({ social }: AppDeps, quota: RollingQuota | undefined): Route {
   return creation(social, {
     path: '/v1/messages',
     tag,
@@ -50,7 +49,7 @@ function post(deps: AppDeps): Route {
     body: messageBody,
     answer: { description: 'The message.', schema: answers.message },
     problems: ['not_a_contact', 'group_not_found', 'message_not_found', 'rate_limited'],
-    quota: messageQuota(deps),
+    quota,
     async create(tx, { caller, body }) {
       const result = await social.postMessage(tx, { senderId: caller.userId, ...body });
       if (result.code !== 'posted') return { refusal: { code: result.code } };
@@ -109,6 +108,7 @@ function mark({ social }: AppDeps): Route {
   });
 }
 
-export function conversationRoutes(deps: AppDeps): Route[] {
-  return [post(deps), ...read(deps), mark(deps)];
+/** @param quota of messages */
+export function conversationRoutes(deps: AppDeps, quota: RollingQuota | undefined): Route[] {
+  return [post(deps, quota), ...read(deps), mark(deps)];
 }

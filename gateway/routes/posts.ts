@@ -4,6 +4,7 @@ import type { Place, Post, Visibility } from '../../engine/social/types.ts';
 import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
+import type { RollingQuota } from '../rolling-quota.ts';
 import type { Route } from '../route.ts';
 import * as answers from '../schemas/social-answers.ts';
 import { feedBody, microblogBody } from '../schemas/social-requests.ts';
@@ -32,6 +33,7 @@ function placeRoutes(
   place: Place,
   body: BodySpec<{ readonly text: string; readonly visibleTo: Visibility }>,
   summaries: { readonly publish: string; readonly read: string },
+  quota: RollingQuota | undefined,
 ): Route[] {
   const path = `/v1/${place}`;
   const publish = creation(social, {
@@ -40,7 +42,8 @@ function placeRoutes(
     summary: summaries.publish,
     body,
     answer: { description: 'The post.', schema: answers.post },
-    problems: ['not_contacts'],
+    problems: ['not_contacts', 'rate_limited'],
+    quota,
     async create(tx, { caller, body: given }) {
       const result = await social.publish(tx, { place, authorId: caller.userId, ...given });
       if (result.code !== 'published') return { refusal: strangersRefusal(result, 'visibleTo') };
@@ -59,15 +62,18 @@ function placeRoutes(
   return [publish, read];
 }
 
-export function postRoutes(deps: AppDeps): Route[] {
+/** @param quota of messages: a post counts as one */
+export function postRoutes(deps: AppDeps, quota: RollingQuota | undefined): Route[] {
+  const feed = {
+    publish: 'Post to the feed: for friends as of reading, or for chosen ones as of now',
+    read: 'Posts of friends, own ones, and those for the caller, newest first',
+  };
+  const microblog = {
+    publish: 'Post to the microblog: for friends, for chosen ones, or for everybody',
+    read: 'Public posts, posts of friends, own ones, and those for the caller, newest first',
+  };
   return [
-    ...placeRoutes(deps, 'feed', feedBody, {
-      publish: 'Post to the feed: for friends as of reading, or for chosen ones as of now',
-      read: 'Posts of friends, own ones, and those for the caller, newest first',
-    }),
-    ...placeRoutes(deps, 'microblog', microblogBody, {
-      publish: 'Post to the microblog: for friends, for chosen ones, or for everybody',
-      read: 'Public posts, posts of friends, own ones, and those for the caller, newest first',
-    }),
+    ...placeRoutes(deps, 'feed', feedBody, feed, quota),
+    ...placeRoutes(deps, 'microblog', microblogBody, microblog, quota),
   ];
 }

@@ -8,7 +8,9 @@ import { route, type Route } from '../route.ts';
 import * as fields from '../schemas/fields.ts';
 import { shared } from '../schemas/share-answers.ts';
 import { shareBody, type ShareBody } from '../schemas/share-requests.ts';
+import type { RollingQuota } from '../rolling-quota.ts';
 import { Share, type Posted, type Sharing, type Shown } from '../share.ts';
+import { ShareGate } from '../share-gate.ts';
 import { strangersRefusal } from './groups.ts';
 
 type Of<C extends ShareBody['channel']> = Extract<ShareBody, { readonly channel: C }>;
@@ -100,8 +102,13 @@ function sharingOf(deps: AppDeps, senderId: string, batchId: string, body: Share
   }
 }
 
-/** `POST /v1/batches/{id}/share` */
-export function shareRoutes(deps: AppDeps): Route[] {
+/**
+ * `POST /v1/batches/{id}/share`
+ *
+ * @param quota of messages
+ */
+export function shareRoutes(deps: AppDeps, quota: RollingQuota | undefined): Route[] {
+  const gate = new ShareGate(deps.social, quota);
   return [
     route({
       method: 'POST',
@@ -126,6 +133,7 @@ export function shareRoutes(deps: AppDeps): Route[] {
         'group_not_found',
         'idempotency_key_reused',
         'idempotency_in_progress',
+        'rate_limited',
         'overloaded',
         'unknown',
         'quarantined',
@@ -134,7 +142,9 @@ export function shareRoutes(deps: AppDeps): Route[] {
         const { userId } = caller;
         const scope = `POST /v1/batches/${path.id}/share`;
         const once = { userId, requestId, scope, tag: tagOf(idempotencyKey, body) };
-        return new Share(deps, path.id, once, sharingOf(deps, userId, path.id, body)).run();
+        const sharing = sharingOf(deps, userId, path.id, body);
+        const share = () => new Share(deps, path.id, once, sharing).run();
+        return gate.pass(once, body.channel !== 'qr', share);
       },
     }),
   ];

@@ -150,7 +150,10 @@ test('limited routes tell of their headers, refused or not', () => {
   expect(limited.map(({ operation }) => operation.operationId).toSorted()).toEqual([
     'postV1Batches',
     'postV1BatchesIdClaims',
+    'postV1BatchesIdShare',
+    'postV1Feed',
     'postV1Messages',
+    'postV1Microblog',
   ]);
   for (const { operation } of limited) {
     const [refused, done] = ['429', '201'].map((status) => operation.responses[status]);

@@ -107,6 +107,55 @@ test('claims: the limit of the node that holds the batch is told through the oth
   }
 });
 
+test('messages per minute: posts and shares are messages, whichever way', async () => {
+  const social = await postgresSocial({ url: database.url });
+  const rateLimits = {
+    batchesPerHour: undefined,
+    claimsPerMinute: undefined,
+    messagesPerMinute: 3,
+  };
+  const { ask, world, activeBatch } = harness({ rateLimits }, social);
+  try {
+    await ask('POST', '/v1/contacts', { as: 'eva', body: { userId: 'fay' } });
+    await ask('POST', '/v1/contacts/eva/accept', { as: 'fay' });
+    const { id } = await activeBatch('eva');
+    const post = (path: string, body: object, key?: string) =>
+      ask('POST', path, {
+        as: 'eva',
+        body,
+        ...(key !== undefined && { headers: { 'idempotency-key': key } }),
+      });
+    const share = (body: object, key?: string) => post(`/v1/batches/${id}/share`, body, key);
+    const toFay = { channel: 'im', to: ['fay'] };
+    const first = await share(toFay, 'k1');
+    expect([first.status, first.headers.get('ratelimit')]).toEqual([201, '"messages";r=2;t=60']);
+    const refused = await share({ channel: 'group', groupId: '999999' });
+    expect([refused.status, refused.headers.get('ratelimit')]).toEqual([
+      404,
+      '"messages";r=1;t=60',
+    ]);
+    const blog = await post('/v1/microblog', { text: 'hi' });
+    expect([blog.status, blog.headers.get('ratelimit')]).toEqual([201, '"messages";r=0;t=60']);
+    const stored = world.audiences.length;
+    for (const answer of [
+      await share(toFay),
+      await share({ channel: 'feed' }, 'k2'),
+      await post('/v1/feed', { text: 'hi' }),
+      await post('/v1/messages', { to: { userId: 'fay' }, text: 'hi' }),
+    ]) {
+      expect([answer.status, answer.json.code]).toEqual([429, 'rate_limited']);
+      expect(answer.headers.get('retry-after')).toBe('60');
+      expect(answer.headers.get('ratelimit-policy')).toBe('"messages";q=3;w=60');
+    }
+    expect(world.audiences).toHaveLength(stored);
+    // Nobody sees a code that is only asked for, and a replay is no second message.
+    expect((await share({ channel: 'qr', anyone: true })).status).toBe(201);
+    expect((await share(toFay, 'k1')).json).toEqual(first.json);
+  } finally {
+    await social.close();
+  }
+});
+
 test('messages per minute: refusals leave nothing, replays are answered', async () => {
   const social = await postgresSocial({ url: database.url });
   const rateLimits = {

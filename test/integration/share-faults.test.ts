@@ -175,6 +175,22 @@ describe('repeats', () => {
     expect(await links(place.member, place)).toEqual([place.id]);
   });
 
+  test('another body under the key of a share under way changes nothing', async () => {
+    const place = await scene();
+    const meanwhile: unknown[] = [];
+    whileExtending(async () => {
+      for (const body of [{ channel: 'im', to: [place.member] }, toGroup(place)]) {
+        const other = await ask(place.sender, 'POST', place.path, body, 'k');
+        meanwhile.push([other.status, other.json.code, other.headers.get('retry-after')]);
+      }
+    });
+    const said = await ask(place.sender, 'POST', place.path, toGroup(place), 'k');
+    expect(said.status).toBe(201);
+    expect(meanwhile).toEqual(Array(2).fill([409, 'idempotency_in_progress', '1']));
+    expect(http.world.audiences).toMatchObject([{ channel: 'group' }]);
+    expect(await links(place.member, place)).toEqual([place.id]);
+  });
+
   test('many at once post once', async () => {
     const place = await scene();
     const all = await Promise.all(
