@@ -328,8 +328,21 @@ export const platformRequestsPerSecondDefault = 50;
 export const platformRequestsPerSecondMax = 10_000;
 
 // Trades that come in (T7, T11)
+export const tradeIdPattern = conversationIdPattern;
 /** Clocks of platforms may be ahead. */
 export const tradeFutureMsMax = 3_600_000;
+/** What was not let in is kept for operators for so long. */
+export const tradeQuarantineKeptMs = 90 * 86_400_000;
+/** A delivery's name is kept for as long as its signature may be good, before and after its time. */
+export const tradeDeliveriesKeptMs = 2 * platformUndatedPushMs + platformPushToleranceMs;
+export const tradePurgeMs = 600_000;
+/** Who tells a platform of a mapping has so long; at a shop that takes several requests. */
+export const mappingLeaseMs = 120_000;
+export const mappingRetryMsMin = 1_000;
+export const mappingRetryMsMax = 600_000;
+/** Mappings are looked for so often, and told so many at a time. */
+export const mappingSweepMs = 1_000;
+export const mappingSweepMax = 16;
 
 // Housekeeping
 export const auditIntervalMs = 30_000;
@@ -341,6 +354,7 @@ assert(
   bodyBytesMax > audienceRequestMax * (userIdLengthMax + idOverhead),
   'the largest audience request fits',
 );
+assert(mappingLeaseMs > 5 * platformTimeoutMs, 'a mapping is told before its lease ends');
 assert(chosenReadersMax <= audienceRequestMax, 'all readers of a post fit into one request');
 assert(groupMembersMax <= audienceRequestMax, 'all members of a group fit into one request');
 assert(1 + countMax + audienceMax <= residentClaimsMax, 'the largest batch fits into memory');
@@ -382,5 +396,9 @@ assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in tim
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');
 assert(payoutPendingMsMax > payoutRetryMsMax, 'a late payout was asked about before it is told');
+assert(
+  reconcileGraceMs > payoutRetryMsMax + payoutLeaseMs,
+  'what the bank has decided is known here before it is told as a difference',
+);
 assert(bankListPage * 1_000 <= bankAnswerBytesMax, 'a page of the bank fits');
 assert(settleBytesMax >= flushBytesMax, 'a settle transaction holds at least one job');
