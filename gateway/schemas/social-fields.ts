@@ -19,6 +19,10 @@ const forbiddenInName = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
 // oxlint-disable-next-line no-control-regex -- that is what it is for
 const forbiddenInText = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/;
 
+/** Something to be seen: neither space nor characters without a shape. U+2800 is a Braille cell without dots. */
+const visible = /[^\s\p{Default_Ignorable_Code_Point}\u2800]/u;
+const notBlank = [(text: string) => visible.test(text), { message: 'must not be blank' }] as const;
+
 /** In code points, counted only where the cheap count leaves it open. */
 const fits = (text: string, max: number): boolean =>
   text.length <= max || (text.length <= 2 * max && [...text].length <= max);
@@ -35,13 +39,9 @@ function kept(max: number, forbidden: RegExp, what: string) {
 
 /** A name of at most so many characters. */
 export const name = (max: number) =>
-  kept(max, forbiddenInName, 'control or direction-changing characters').refine(
-    (text) => text.trim() !== '',
-    { message: 'must not be blank' },
-  );
+  kept(max, forbiddenInName, 'control or direction-changing characters').refine(...notBlank);
 const lines = (max: number) => kept(max, forbiddenInText, 'control characters');
-const said = (max: number) =>
-  lines(max).refine((text) => text.trim() !== '', { message: 'must not be blank' });
+const said = (max: number) => lines(max).refine(...notBlank);
 
 export const personName = name(personNameLengthMax);
 export const groupName = name(groupNameLengthMax);

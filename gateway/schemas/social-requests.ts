@@ -21,8 +21,12 @@ export const membersBody = required(z.strictObject({ members: fields.members }))
 /** `PUT /v1/conversations/{id}/read` */
 export const readBody = required(z.strictObject({ messageId: fields.messageId }));
 
-const toUser = z.strictObject({ userId });
-const toGroup = z.strictObject({ groupId: fields.conversationId });
+const anObject = {
+  error: ({ code }: { readonly code?: string }) =>
+    code === 'invalid_type' ? 'must be an object with userId or groupId' : undefined,
+};
+const toUser = z.strictObject({ userId }, anObject);
+const toGroup = z.strictObject({ groupId: fields.conversationId }, anObject);
 const message = (to: typeof toUser | typeof toGroup) =>
   z.strictObject({
     to,

@@ -33,6 +33,7 @@ describe('profile', () => {
     [{}, ['name']],
     [{ name: '' }, ['name']],
     [{ name: ' \u3000' }, ['name']],
+    [{ name: '\u200B\u2800\u3164\u00AD' }, ['name']],
     [{ name: 'a\nb' }, ['name']],
     [{ name: 'pay \u202E001' }, ['name']],
     [{ name: '福'.repeat(65) }, ['name']],

@@ -226,6 +226,7 @@ describe('a body', () => {
     [{ to: { userId: 'bob', groupId: '1' }, text: 'a' }, ['to.userId']],
     [{ to: { groupId: 'x' }, text: '' }, ['text', 'to.groupId']],
     [{ to: 'bob', text: ' \n ' }, ['text', 'to']],
+    [{ to: { userId: 'bob' }, text: '\u200B \uFEFF' }, ['text']],
     [{ to: { userId: 'bob' }, text: 'a\u0000' }, ['text']],
     [{ to: { userId: 'bob' }, text: 'a\u001B[2J' }, ['text']],
     [{ to: { userId: 'bob' }, text: 'a\uD83D' }, ['text']],
@@ -236,12 +237,21 @@ describe('a body', () => {
     expect([said.status, fieldsOf(said)]).toEqual([400, fields]);
   });
 
-  test.each(['🧧'.repeat(4_000), 'a\tb\r\nc', "'; DROP TABLE message; --", '\u202Eshalom שלום'])(
-    'text %# is kept as sent',
-    async (text) => {
-      const { id, conversationId } = await under.say('ann', { userId: 'bob' }, text);
-      const page = await under.ask('bob', 'GET', `/v1/conversations/${conversationId}/messages`);
-      expect(page.json.items[0]).toMatchObject({ id, text });
-    },
-  );
+  test.each([null, [], 'bob', 1])('to: %j is told what it has to be', async (to) => {
+    const said = await under.ask('ann', 'POST', '/v1/messages', { to, text: 'a' });
+    const message = 'must be an object with userId or groupId';
+    expect([said.status, said.json.errors]).toEqual([400, [{ field: 'to', message }]]);
+  });
+
+  test.each([
+    '🧧'.repeat(4_000),
+    'a\tb\r\nc',
+    "'; DROP TABLE message; --",
+    '\u202Eshalom שלום',
+    '👩\u200D👩\u200D👧\u200D👧\uFE0F',
+  ])('text %# is kept as sent', async (text) => {
+    const { id, conversationId } = await under.say('ann', { userId: 'bob' }, text);
+    const page = await under.ask('bob', 'GET', `/v1/conversations/${conversationId}/messages`);
+    expect(page.json.items[0]).toMatchObject({ id, text });
+  });
 });
