@@ -55,10 +55,20 @@ export type TradesResult =
   | { readonly code: 'wrong_secret' }
   | Unavailable;
 
+/**
+ * Whose the trades of a push are: of the member that the platform names, as it was told by `register`; of the member whose
+ * user id the account is (path C); or of everybody who has given the account, where a platform can name nobody.
+ */
+export type PushedFor =
+  | { readonly kind: 'member'; readonly userId: string }
+  | { readonly kind: 'same' }
+  | { readonly kind: 'account' };
+
 export type WebhookResult =
   | {
       readonly code: 'trades';
       readonly deliveryId: string;
+      readonly pushedFor: PushedFor;
       readonly trades: readonly PlatformTrade[];
       readonly malformed: readonly Malformed[];
     }

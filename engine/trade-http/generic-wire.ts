@@ -10,6 +10,7 @@ import {
   platformSessionLengthMax,
   platformTitleLengthMax,
   platformUrlLengthMax,
+  userIdPattern,
 } from '../limits.ts';
 import type { Malformed, PlatformTrade } from '../ports/trade-platform.ts';
 import { malformed, reasonOf } from './replies.ts';
@@ -26,13 +27,20 @@ export const refusalAnswer = z.object({ code: z.string().max(64) });
 /** Trades are looked at one by one. */
 export const pageAnswer = z.object({
   trades: z.array(z.unknown()).max(platformPageTrades),
-  cursor: z.string().min(1).max(platformCursorLengthMax),
+  cursor: z
+    .string()
+    .min(1)
+    .max(platformCursorLengthMax)
+    // It is kept in the database.
+    .refine((text) => text.isWellFormed() && !text.includes('\0')),
   more: z.boolean(),
 });
 
 /** The delivery's id is inside of what is signed: a replay cannot call itself a new one. */
 export const push = z.object({
   delivery: z.string().regex(/^[\x21-\x7e]{1,128}$/),
+  /** Of the mapping; left out on path C. */
+  userId: z.string().regex(userIdPattern).optional(),
   trades: z.array(z.unknown()).min(1).max(platformPushTradesMax),
 });
 

@@ -5,7 +5,12 @@ import {
   platformPushToleranceMs,
   platformTradeBytesMax,
 } from '../limits.ts';
-import type { TradePlatform, TradesResult, WebhookResult } from '../ports/trade-platform.ts';
+import type {
+  PushedFor,
+  TradePlatform,
+  TradesResult,
+  WebhookResult,
+} from '../ports/trade-platform.ts';
 import type { AdapterOptions } from './adapter.ts';
 import { loginAnswer, pageAnswer, push, readTrades, refusalAnswer } from './generic-wire.ts';
 import type { OutboundReply } from './outbound.ts';
@@ -107,7 +112,12 @@ export function genericPlatform(options: AdapterOptions): TradePlatform {
       }
       const pushed = read(push, rawBody);
       if (pushed === undefined) return { code: 'malformed' };
-      return { code: 'trades', deliveryId: pushed.delivery, ...readTrades(pushed.trades) };
+      const { delivery: deliveryId, userId, trades: items } = pushed;
+      // Whoever knows an account's name can enter it: that alone makes nobody its owner.
+      if (userId === undefined && !config.paths.includes('same')) return { code: 'malformed' };
+      const pushedFor: PushedFor =
+        userId === undefined ? { kind: 'same' } : { kind: 'member', userId };
+      return { code: 'trades', deliveryId, pushedFor, ...readTrades(items) };
     },
 
     close: () => outbound.close(),

@@ -152,13 +152,14 @@ export function wooCommercePlatform(options: AdapterOptions): TradePlatform {
       const pushed = readShopPush(headers, rawBody, at, config.webhookSecret);
       if (pushed.code !== 'order') return pushed;
       const { deliveryId, order } = pushed;
-      if (order === undefined) return { code: 'trades', deliveryId, trades: [], malformed: [] };
-      if ('reason' in order) return { code: 'trades', deliveryId, trades: [], malformed: [order] };
+      // Orders name the shop's customer only.
+      const told = { code: 'trades', deliveryId, pushedFor: { kind: 'account' } } as const;
+      if (order === undefined) return { ...told, trades: [], malformed: [] };
+      if ('reason' in order) return { ...told, trades: [], malformed: [order] };
       // Nobody pushes it again: rather without categories than not at all.
       const key = config.token === undefined ? undefined : basic(config.token);
       const known = (await products.of([order], key)) ?? new Map();
-      const trades = [tradeOf(order, config.url, known)];
-      return { code: 'trades', deliveryId, trades, malformed: [] };
+      return { ...told, trades: [tradeOf(order, config.url, known)], malformed: [] };
     },
 
     close: () => outbound.close(),

@@ -1,6 +1,11 @@
 /** Both adapters against the sandbox platform: one contract. (T8–T10, c14, c15, ¶86–88) */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { PlatformTrade, TradesResult } from '../../engine/ports/trade-platform.ts';
+import type {
+  PlatformTrade,
+  TradePlatform,
+  TradesResult,
+} from '../../engine/ports/trade-platform.ts';
+import { tradePlatforms } from '../../engine/trade-http/platforms.ts';
 import { platformPageTrades } from '../../engine/limits.ts';
 import {
   type PlatformUnderTest,
@@ -11,6 +16,7 @@ import {
 
 const account = '17';
 const own = { account, secret: secretOf(account) };
+const userId = 'ada';
 
 describe.each(['generic', 'shop'] as const)('trade platform: %s', (contract) => {
   let under: PlatformUnderTest;
@@ -219,13 +225,30 @@ describe.each(['generic', 'shop'] as const)('trade platform: %s', (contract) => 
     const { session, cursor } = await begin();
     under.sandbox.books.addTrade(account, { title: 'Kettle', categories: ['home'] });
     const { trades } = await poll(session, cursor);
-    const push = under.sandbox.pushOf(contract, account);
+    const push = under.sandbox.pushOf(contract, account, { userId });
     const pushed = await under.platform.webhook(
       push.headers,
       Buffer.from(push.body),
       under.clock.now,
     );
-    expect(pushed).toMatchObject({ code: 'trades', trades, malformed: [] });
+    const pushedFor = contract === 'shop' ? { kind: 'account' } : { kind: 'member', userId };
+    expect(pushed).toMatchObject({ code: 'trades', pushedFor, trades, malformed: [] });
+  });
+
+  test('T8, T10: a push that names no member is for whom the account names, where both systems share it', async () => {
+    under.sandbox.books.addTrade(account);
+    const { headers, body } = under.sandbox.pushOf(contract, account);
+    const read = (platform: TradePlatform | undefined) =>
+      platform?.webhook(headers, Buffer.from(body), under.clock.now);
+    const { config, clock } = under;
+    const options = { publicUrl: 'https://red.example', now: () => clock.now };
+    const same = tradePlatforms([{ ...config, paths: ['same'] }], options);
+    const byAccount = { code: 'trades', pushedFor: { kind: 'account' } };
+    const bySame = { code: 'trades', pushedFor: { kind: 'same' } };
+    const isShop = contract === 'shop';
+    expect(await read(same.get(config.name))).toMatchObject(isShop ? byAccount : bySame);
+    expect(await read(under.platform)).toMatchObject(isShop ? byAccount : { code: 'malformed' });
+    same.close();
   });
 
   test('T8: a push that is wrongly signed, changed, old, or no push at all', async () => {
@@ -234,9 +257,9 @@ describe.each(['generic', 'shop'] as const)('trade platform: %s', (contract) => 
       { headers, body }: { headers: Record<string, string>; body: string },
       later = 0,
     ) => under.platform.webhook(headers, Buffer.from(body), under.clock.now + later);
-    const right = under.sandbox.pushOf(contract, account);
+    const right = under.sandbox.pushOf(contract, account, { userId });
     const copy = { headers: { ...right.headers }, body: right.body };
-    const forged = under.sandbox.pushOf(contract, account, { secret: `${webhookSecret}!` });
+    const forged = under.sandbox.pushOf(contract, account, { userId, secret: `${webhookSecret}!` });
     expect(await read({ ...forged, headers: { ...forged.headers } })).toEqual({
       code: 'bad_signature',
     });
@@ -250,7 +273,7 @@ describe.each(['generic', 'shop'] as const)('trade platform: %s', (contract) => 
 
   test('T8: a replayed push has the name of the first one, whatever its headers say', async () => {
     under.sandbox.books.addTrade(account);
-    const { headers, body } = under.sandbox.pushOf(contract, account);
+    const { headers, body } = under.sandbox.pushOf(contract, account, { userId });
     const other = { ...headers, 'trade-delivery': 'x', 'x-wc-webhook-delivery-id': 'x' };
     const [first, again] = await Promise.all(
       [headers, other].map((given) =>

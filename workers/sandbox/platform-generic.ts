@@ -93,7 +93,9 @@ export class GenericRoutes {
     if (fault?.kind === 'error') return { ...refused(500, 'internal'), fault };
     const { userId, active, webhookUrl } = parsed.data;
     if (active) this.#books.mappings.set(account, { userId, webhookUrl });
-    else this.#books.mappings.delete(account);
+    else if (this.#books.mappings.get(account)?.userId === userId) {
+      this.#books.mappings.delete(account);
+    }
     return { answer: { status: 204, body: undefined }, fault };
   }
 }

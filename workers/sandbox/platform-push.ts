@@ -13,12 +13,14 @@ export interface PushOptions {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly delivery?: string;
+  /** Of the mapping; left out on path C. */
+  readonly userId?: string | undefined;
 }
 
 export function genericPush(trades: readonly SandboxTrade[], options: PushOptions): Push {
-  const { secret, at, delivery = randomBytes(12).toString('hex') } = options;
+  const { secret, at, userId, delivery = randomBytes(12).toString('hex') } = options;
   const timestamp = String(Math.floor(at / 1_000));
-  const body = JSON.stringify({ delivery, trades: trades.map(wireOf) });
+  const body = JSON.stringify({ delivery, userId, trades: trades.map(wireOf) });
   const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
   return {
     headers: {

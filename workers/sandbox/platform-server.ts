@@ -10,7 +10,7 @@ import { busy, writePlatformAnswer } from './platform-answer.ts';
 import { PlatformBooks } from './platform-books.ts';
 import { PlatformFaults, platformFaultSchema } from './platform-faults.ts';
 import { GenericRoutes, type PlatformDecision } from './platform-generic.ts';
-import { deliver, genericPush, type Push, shopPush } from './platform-push.ts';
+import { deliver, genericPush, type Push, type PushOptions, shopPush } from './platform-push.ts';
 import { ShopRoutes } from './platform-shop.ts';
 
 export interface PlatformOptions {
@@ -116,11 +116,12 @@ export class SandboxPlatform {
   pushOf(
     contract: 'generic' | 'shop',
     account: string,
-    options: Partial<{ secret: string; at: number; delivery: string; count: number }> = {},
+    options: Partial<PushOptions & { count: number }> = {},
   ): Push {
     const { secret = this.#secret, at = this.books.now(), delivery, count = 1 } = options;
+    const userId = options.userId ?? this.books.mappings.get(account)?.userId;
     const trades = this.books.tradesOf(account).slice(-count);
-    const signing = { secret, at, ...(delivery === undefined ? {} : { delivery }) };
+    const signing = { secret, at, userId, ...(delivery === undefined ? {} : { delivery }) };
     if (contract === 'generic') return genericPush(trades, signing);
     const [trade] = trades;
     if (trade === undefined) throw new Error(`${account} has no trade`);
