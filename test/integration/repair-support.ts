@@ -7,7 +7,7 @@ export interface Ran {
 }
 
 export async function runTool(
-  file: 'repair' | 'adopt-journal',
+  file: 'repair' | 'adopt-journal' | 'reconcile',
   env: Readonly<Record<string, string>>,
   ...args: string[]
 ): Promise<Ran> {
