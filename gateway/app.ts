@@ -31,6 +31,10 @@ import { profileRoutes } from './routes/profile.ts';
 import { receiveRoutes } from './routes/receive.ts';
 import { recordRoutes } from './routes/records.ts';
 import { shareRoutes } from './routes/share.ts';
+import { tradeGroupRoutes } from './routes/trade-groups.ts';
+import { tradeInvitationRoutes } from './routes/trade-invitations.ts';
+import { tradeJoinRequestRoutes } from './routes/trade-join-requests.ts';
+import { tradeSettingsRoutes } from './routes/trade-settings.ts';
 import { withdrawalRoutes } from './routes/withdrawals.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -64,6 +68,10 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...groupRoutes(deps),
     ...conversationRoutes(deps, messages),
     ...postRoutes(deps, messages),
+    ...tradeGroupRoutes(deps),
+    ...tradeInvitationRoutes(deps),
+    ...tradeJoinRequestRoutes(deps),
+    ...tradeSettingsRoutes(deps),
     ...streamRoutes(deps),
     ...receiveRoutes(),
     ...serviceRoutes(deps, () => {

@@ -5,6 +5,7 @@ import type { Config } from '../engine/config.ts';
 import type { Payments } from '../engine/payment/port.ts';
 import type { Clock } from '../engine/ports/clock.ts';
 import type { Social } from '../engine/social/port.ts';
+import type { TradeGroups } from '../engine/trade/port.ts';
 import type { TradePlatforms } from '../engine/trade-http/platforms.ts';
 import type { AuthOptions } from './auth.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -41,6 +42,7 @@ export interface AppDeps {
   /** Undefined: there are no card keys, and its routes say so. (E17) */
   readonly payments: Payments | undefined;
   readonly streams: Pick<Streams, 'open'>;
+  readonly tradeGroups: TradeGroups;
   /** Default: none are connected. (T5) */
   readonly platforms?: TradePlatforms | undefined;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;

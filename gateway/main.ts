@@ -26,6 +26,7 @@ import { postgresSocial } from '../engine/social/postgres.ts';
 import { postgresLeases } from '../engine/store/leases.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
+import { postgresTradeGroups } from '../engine/trade/postgres.ts';
 import { tradePlatforms } from '../engine/trade-http/platforms.ts';
 import type { SandboxData, WorkersData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
@@ -56,7 +57,7 @@ async function stop(logger: Logger | undefined, exitCode: number): Promise<void>
 
 /** Starts in dependency order; whatever is started is noted for the way back. */
 async function start(config: Config): Promise<Logger> {
-  const { redis, logLevel } = config;
+  const { redis, logLevel, publicUrl } = config;
   const logger = createLogger(logLevel, 'gateway');
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger));
   await migrate(databaseUrl);
@@ -76,12 +77,13 @@ async function start(config: Config): Promise<Logger> {
   closers.push({ what: 'leases', close: () => leases.close() });
 
   const shared = { databaseUrl, redis, logLevel };
+  const trades = { publicUrl, tradePlatforms: config.tradePlatforms };
   const cardKeys = await cardKeysOf(config);
   const isInline = config.workers === 'inline';
   const outside =
     isInline && config.outside.sandbox ? await startSandbox(config, logger) : config.outside;
   const workers = isInline
-    ? await startWorkers({ ...shared, name: 'workers', cardKeys, outside }, logger)
+    ? await startWorkers({ ...shared, ...trades, name: 'workers', cardKeys, outside }, logger)
     : undefined;
   const engine = await startEngine(
     {
@@ -121,9 +123,17 @@ async function start(config: Config): Promise<Logger> {
   const { registry } = metrics;
   const streams = new Streams({ pushes, clock: systemClock, log: logger, registry });
 
-  const { publicUrl } = config;
   const platforms = tradePlatforms(config.tradePlatforms, { publicUrl, now: Date.now });
   closers.push({ what: 'trade platforms', close: async () => platforms.close() });
+
+  const tradeGroups = await postgresTradeGroups({
+    url: databaseUrl,
+    observer,
+    poolMax: 4,
+    platforms,
+    cardKeys,
+  });
+  closers.push({ what: 'trade groups', close: () => tradeGroups.close() });
 
   const lifecycle = { draining: false };
   const deps: AppDeps = {
@@ -132,6 +142,7 @@ async function start(config: Config): Promise<Logger> {
     social,
     payments: await openPayments(config, databaseUrl, cardKeys, { logger, observer }),
     streams,
+    tradeGroups,
     platforms,
     clock: systemClock,
     randomBytes,

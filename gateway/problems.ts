@@ -94,7 +94,7 @@ export const problemKinds = {
   not_a_contact: kind(403, 'Not a contact', 'Messages go to accepted contacts only.'),
   group_not_found: kind(404, 'Group not found', 'The caller is in no group with this id.'),
   group_full: kind(422, 'Group full', 'The group cannot hold that many members.'),
-  not_owner: kind(403, 'Not the owner', 'Only the owner removes others; members leave themselves.'),
+  not_owner: kind(403, 'Not the owner', 'Only the owner may do this; members may leave.'),
   conversation_not_found: kind(
     404,
     'Conversation not found',
@@ -104,6 +104,31 @@ export const problemKinds = {
     404,
     'Message not found',
     'The conversation has no such message that the caller can see.',
+  ),
+
+  // Trade groups (T1–T6)
+  invitation_not_found: kind(404, 'Invitation not found', 'The caller has no such invitation.'),
+  invitation_ended: kind(
+    409,
+    'Invitation ended',
+    'It was answered otherwise or withdrawn, or its inviter is no contact of the caller any more.',
+  ),
+  already_member: kind(409, 'Already a member', 'The caller is in the group.'),
+  join_request_not_found: kind(404, 'Join request not found', 'The group has no such request.'),
+  join_request_ended: kind(
+    409,
+    'Join request ended',
+    'It was answered otherwise or withdrawn, or who asked is no contact of the owner any more.',
+  ),
+  sharing_full: kind(
+    422,
+    'Sharing full',
+    'The caller would share in too many groups, or too many accounts altogether.',
+  ),
+  secrets_not_configured: kind(
+    503,
+    'Secrets not configured',
+    'This server takes no secrets: it has no keys to keep them under.',
   ),
 
   // Push streams (E5, E12)

@@ -19,7 +19,7 @@ import type {
 } from './types.ts';
 
 /** Of questions that only the owner may ask. */
-export type NotOwner = { readonly code: 'group_not_found' | 'not_owner' };
+export type NotOwner = { readonly code: 'group_not_found' } | { readonly code: 'not_owner' };
 
 /**
  * Every promise rejects only on passing faults of Postgres or programmer errors. What takes a `Tx` runs inside the

@@ -1,5 +1,6 @@
 /** Contacts: asked for, accepted, ended, blocked. (E7, E10) */
 import type { Contact, Standing } from '../../engine/social/types.ts';
+import type { Prompt } from '../../engine/trade/types.ts';
 import { page } from '../answer.ts';
 import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
@@ -12,21 +13,25 @@ import * as answers from '../schemas/social-answers.ts';
 import { contactState } from '../schemas/social-fields.ts';
 import { contactBody } from '../schemas/social-requests.ts';
 import { emptyBody } from '../schemas/requests.ts';
-import { pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
+import { badCursor, pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
 
 const tag = 'People';
 const params = { userId: fields.userId };
 const pathRefusal = 'contact_not_found';
 
-const shown = ({ userId, name, state, since }: Contact): object => ({
+const shown = (
+  { userId, name, state, since }: Contact,
+  prompts: ReadonlyMap<string, readonly Prompt[]>,
+): object => ({
   userId,
   name,
   state,
   since: isoTime(since),
+  ...(state === 'accepted' && { tradeGroups: prompts.get(userId) ?? [] }),
 });
 const standing = ({ userId, state }: Standing): object => ({ userId, state });
 
-function list({ social }: AppDeps): Route {
+function list({ social, tradeGroups }: AppDeps): Route {
   return route({
     method: 'GET',
     path: '/v1/contacts',
@@ -38,7 +43,11 @@ function list({ social }: AppDeps): Route {
     problems: ['unknown'],
     async handle({ caller, requestId, query }) {
       const result = await social.contacts(caller.userId, query.state, pageAt(query));
-      return pagedAnswer(requestId, result, shown);
+      if (result.code === 'bad_cursor') return badCursor(requestId);
+      const accepted = result.items.filter(({ state }) => state === 'accepted');
+      const owners = accepted.map(({ userId }) => userId);
+      const prompts = await tradeGroups.prompts(caller.userId, owners);
+      return pagedAnswer(requestId, result, (contact) => shown(contact, prompts));
     },
   });
 }

@@ -17,14 +17,14 @@ const tag = 'Groups';
 const params = { id: conversationId };
 const pathRefusal = 'group_not_found';
 
-const shown = ({ id, name, ownerId, memberCount, createdAt }: Group): object => ({
+export const shownGroup = ({ id, name, ownerId, memberCount, createdAt }: Group): object => ({
   id,
   name,
   ownerId,
   memberCount,
   createdAt: isoTime(createdAt),
 });
-const member = ({ userId, name, joinedAt }: Member): object => ({
+export const shownMember = ({ userId, name, joinedAt }: Member): object => ({
   userId,
   name,
   joinedAt: isoTime(joinedAt),
@@ -48,7 +48,7 @@ function create({ social }: AppDeps): Route {
       const result = await social.createGroup(tx, { ownerId: caller.userId, ...body });
       switch (result.code) {
         case 'created':
-          return { body: shown(result.group) };
+          return { body: shownGroup(result.group) };
         case 'not_contacts':
           return { refusal: strangersRefusal(result, 'members') };
         case 'group_full':
@@ -67,7 +67,7 @@ function read({ social }: AppDeps): Route[] {
     summary: 'Groups the caller is in, newest first',
     schema: answers.groups,
     read: (userId, at) => social.groups(userId, at),
-    show: shown,
+    show: shownGroup,
   });
 
   const one = route({
@@ -88,8 +88,8 @@ function read({ social }: AppDeps): Route[] {
           ? badCursor(requestId)
           : problem(requestId, result.code);
       }
-      const members = result.items.map((item) => member(item));
-      return page(requestId, { ...shown(result.group), members, next: result.next });
+      const members = result.items.map(shownMember);
+      return page(requestId, { ...shownGroup(result.group), members, next: result.next });
     },
   });
   return [list, one];

@@ -19,6 +19,14 @@ export const contacts = pageOf(
     name: z.string(),
     state: contactState.meta({ description: '`requested` by the caller, `asked` of the caller.' }),
     since: time,
+    tradeGroups: z
+      .array(z.strictObject({ id: conversationId, name: z.string(), member: z.boolean() }))
+      .optional()
+      .meta({
+        description:
+          'Of accepted contacts: trade-sharing groups they own, newest first. For a `member` it opens; others may ask ' +
+          'to be let in. (T4)',
+      }),
   }),
 );
 export const standing = z.strictObject({

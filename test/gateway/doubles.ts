@@ -25,6 +25,7 @@ import type {
 } from '../../engine/books/types.ts';
 import { idArray } from '../../engine/core/id-list.ts';
 import type { Social } from '../../engine/social/port.ts';
+import type { TradeGroups } from '../../engine/trade/port.ts';
 
 interface Stored extends NewBatch {
   readonly id: string;
@@ -51,6 +52,10 @@ const unused = (): never => {
 export const noSocial: Social = new Proxy({} as Social, {
   get: (_target, name) => () =>
     Promise.reject(new Error(`no social here, asked for ${String(name)}`)),
+});
+export const noTradeGroups: TradeGroups = new Proxy({} as TradeGroups, {
+  get: (_target, name) => () =>
+    Promise.reject(new Error(`no trade groups here, asked for ${String(name)}`)),
 });
 
 /** One world behind both ports; `forced` outcomes come first, once each. */

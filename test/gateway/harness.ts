@@ -18,9 +18,10 @@ import { systemClock } from '../../engine/adapters/clock.ts';
 import { FakePushes } from '../../engine/push/fake.ts';
 import type { Payments } from '../../engine/payment/port.ts';
 import type { Social } from '../../engine/social/port.ts';
+import type { TradePlatforms } from '../../engine/trade-http/platforms.ts';
 import type { StreamSettings } from '../../gateway/stream/settings.ts';
 import { Streams } from '../../gateway/stream/streams.ts';
-import { noSocial, World } from './doubles.ts';
+import { noSocial, noTradeGroups, World } from './doubles.ts';
 
 export const secret = 'a secret of the tests, long enough for HS256';
 export const audience = 'hongbao';
@@ -68,6 +69,8 @@ export function harness(
     pushes = new FakePushes(),
     settings = {} as Partial<StreamSettings>,
     payments = undefined as Payments | undefined,
+    tradeGroups = noTradeGroups,
+    platforms = undefined as TradePlatforms | undefined,
   } = {},
 ): Harness {
   const world = new World();
@@ -82,6 +85,8 @@ export function harness(
     books: world.books,
     social,
     payments,
+    tradeGroups,
+    platforms,
     streams,
     clock,
     randomBytes,

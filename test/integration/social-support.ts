@@ -2,12 +2,18 @@
 import { Pool } from 'pg';
 import { expect } from 'vitest';
 import type { Social } from '../../engine/social/port.ts';
+import type { CardKey } from '../../engine/payment/vault.ts';
 import { postgresSocial } from '../../engine/social/postgres.ts';
+import type { TradeGroups } from '../../engine/trade/port.ts';
+import { postgresTradeGroups } from '../../engine/trade/postgres.ts';
+import type { TradePlatforms } from '../../engine/trade-http/platforms.ts';
 import { harness, type Ask, type Said } from '../gateway/harness.ts';
 import { freshDatabase } from '../setup/database.ts';
 
 export interface SocialUnderTest {
+  readonly url: string;
   readonly social: Social;
+  readonly tradeGroups: TradeGroups;
   readonly pool: Pool;
   readonly clock: { now: number };
   /** Asks as `userId`; every answer is held against the OpenAPI document. */
@@ -37,13 +43,24 @@ export interface SocialUnderTest {
   readonly close: () => Promise<void>;
 }
 
-export async function socialUnderTest(): Promise<SocialUnderTest> {
+export interface SocialTestOptions {
+  /** None are connected unless given. */
+  readonly platforms?: TradePlatforms;
+  readonly cardKeys?: readonly CardKey[];
+}
+
+export async function socialUnderTest(options: SocialTestOptions = {}): Promise<SocialUnderTest> {
+  const { platforms, cardKeys } = options;
   const database = await freshDatabase();
+  const { url } = database;
   const clock = { now: 1_700_000_000_000 };
-  const social = await postgresSocial({ url: database.url, now: () => clock.now });
+  const now = () => clock.now;
+  const social = await postgresSocial({ url, now });
+  const known = platforms ?? { info: () => undefined };
+  const tradeGroups = await postgresTradeGroups({ url, now, platforms: known, cardKeys });
   const pool = new Pool({ connectionString: database.url, max: 2 });
   pool.on('error', () => undefined);
-  const http = harness({}, social);
+  const http = harness({}, social, { tradeGroups, platforms });
 
   const ask: SocialUnderTest['ask'] = (userId, method, path, body, more) =>
     http.ask(method, path, { as: userId, ...(body === undefined ? {} : { body }), ...more });
@@ -72,7 +89,9 @@ export async function socialUnderTest(): Promise<SocialUnderTest> {
     }
   };
   return {
+    url,
     social,
+    tradeGroups,
     pool,
     clock,
     ask,
@@ -91,6 +110,7 @@ export async function socialUnderTest(): Promise<SocialUnderTest> {
       (await all(userId, '/v1/conversations')).find((item) => item.id === id),
     async close() {
       await social.close();
+      await tradeGroups.close();
       await pool.end();
       await database.drop();
     },

@@ -1,7 +1,7 @@
 /** Objects of users who are not Mallory, made over HTTP: what the wrong user is sent at. */
 import assert from 'node:assert/strict';
 import { type CardKey, Vault } from '../../engine/payment/vault.ts';
-import type { Call } from './wrong-user-support.ts';
+import type { Call, Said } from './wrong-user-support.ts';
 
 /** What a code follows from: the right user knows it. */
 export const cardKey: CardKey = { id: 'k1', key: new Uint8Array(32).fill(7) };
@@ -22,10 +22,44 @@ export interface Objects {
   readonly directMessage: string;
   /** Sam's, awaiting verification. */
   readonly withdrawal: { readonly id: string; readonly code: string };
+  /** Sam's, with Bob; Fay and Gus asked to be let in. */
+  readonly trade: {
+    readonly group: string;
+    /** Cat's, open; the other one into another group of Sam's. */
+    readonly invitation: string;
+    readonly otherInvitation: string;
+    readonly fayAsks: string;
+    readonly gusAsks: string;
+  };
+}
+
+type Made = (
+  ...asked: [userId: string, method: string, path: string, body?: unknown]
+) => Promise<Said['json']>;
+
+async function makeTradeGroup(made: Made): Promise<Objects['trade']> {
+  const invite = async (name: string, ...userIds: string[]) => {
+    const group = await made('sam', 'POST', '/v1/trade-groups', { name, invite: userIds });
+    const idOf = (userId: string): string =>
+      group.invitations.find((one: { inviteeId: string }) => one.inviteeId === userId).id;
+    return { id: group.id as string, idOf };
+  };
+  const trade = await invite('trades', 'bob', 'cat');
+  const other = await invite('others', 'cat');
+  await made('bob', 'POST', `/v1/invitations/${trade.idOf('bob')}/accept`);
+  const ask = async (userId: string): Promise<string> =>
+    (await made(userId, 'POST', `/v1/trade-groups/${trade.id}/join-requests`)).id;
+  return {
+    group: trade.id,
+    invitation: trade.idOf('cat'),
+    otherInvitation: other.idOf('cat'),
+    fayAsks: await ask('fay'),
+    gusAsks: await ask('gus'),
+  };
 }
 
 export async function makeObjects(call: Call): Promise<Objects> {
-  const made = async (userId: string, method: string, path: string, body?: unknown) => {
+  const made: Made = async (userId, method, path, body) => {
     const { status, json } = await call(userId, method, path, body);
     assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
     return json;
@@ -33,7 +67,7 @@ export async function makeObjects(call: Call): Promise<Objects> {
   const credit = { userId: 'sam', asset: 'CNY', amount: 10_000, reference: 'till' };
   await made('operator', 'POST', '/v1/operator/deposits', credit);
 
-  for (const friend of ['bob', 'cat']) {
+  for (const friend of ['bob', 'cat', 'fay', 'gus', 'hal']) {
     await made('sam', 'POST', '/v1/contacts', { userId: friend });
     await made(friend, 'POST', '/v1/contacts/sam/accept');
   }
@@ -63,7 +97,9 @@ export async function makeObjects(call: Call): Promise<Objects> {
   const held = { asset: 'CNY', amount: 1_000 };
   const { id: withdrawalId } = await made('sam', 'POST', '/v1/withdrawals', held);
   const code = new Vault([cardKey]).code(cardKey.id, withdrawalId);
+  const trade = await makeTradeGroup(made);
   return {
+    trade,
     batch: active.id,
     packet: claimed.packetId,
     open,

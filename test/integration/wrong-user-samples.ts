@@ -112,6 +112,7 @@ export function samplesOf(objects: Objects): Samples {
       { ...ofGroup, body: { members: ['cat'] }, entitled: 'sam', wrong: 'bob' },
       { ...ofGroup, body: { members: ['mallory'] }, entitled: 'sam' },
     ],
+    ...tradeSamples(objects.trade),
     postV1ContactsUserIdAccept: [
       { path: { userId: 'dee' }, body: {}, entitled: 'sam' },
       // Who asked does not accept.
@@ -165,5 +166,61 @@ export function samplesOf(objects: Objects): Samples {
       },
     ],
     getV1OperatorAudit: [{ entitled: 'operator' }],
+  };
+}
+
+/** Bob is a member, Cat is invited, Fay and Gus ask, Hal only sees the prompt. */
+function tradeSamples(trade: Objects['trade']): Samples {
+  const path = { id: trade.group };
+  const settings = { accounts: [], types: [{ name: 'home' }] };
+  const [fay, gus] = [trade.fayAsks, trade.gusAsks].map((requestId) => ({ ...path, requestId }));
+  return {
+    getV1TradeGroupsId: [{ path, entitled: 'bob' }],
+    getV1TradeGroupsIdMessages: [{ path, entitled: 'bob' }],
+    getV1TradeGroupsIdCandidates: [
+      { path, entitled: 'sam' },
+      { path, entitled: 'sam', wrong: 'bob' },
+    ],
+    getV1TradeGroupsIdJoinRequests: [
+      { path, entitled: 'sam' },
+      { path, entitled: 'sam', wrong: 'bob' },
+      { path, entitled: 'sam', wrong: 'fay' },
+    ],
+    getV1TradeGroupsIdSettings: [
+      { path, entitled: 'bob' },
+      { path, entitled: 'bob', wrong: 'cat' },
+    ],
+    putV1TradeGroupsIdSettings: [
+      { path, body: settings, entitled: 'bob' },
+      { path, body: settings, entitled: 'bob', wrong: 'cat' },
+    ],
+    postV1TradeGroups: [{ body: { name: 'mine', invite: ['sam'] }, entitled: 'bob' }],
+    postV1TradeGroupsIdInvitations: [
+      { path, body: { userIds: ['hal'] }, entitled: 'sam' },
+      { path, body: { userIds: ['hal'] }, entitled: 'sam', wrong: 'bob' },
+    ],
+    postV1InvitationsIdAccept: [
+      { path: { id: trade.invitation }, body: {}, entitled: 'cat' },
+      { path: { id: trade.invitation }, body: {}, entitled: 'cat', wrong: 'bob' },
+    ],
+    postV1InvitationsIdDecline: [
+      { path: { id: trade.otherInvitation }, body: {}, entitled: 'cat' },
+      { path: { id: trade.otherInvitation }, body: {}, entitled: 'cat', wrong: 'sam' },
+    ],
+    postV1TradeGroupsIdJoinRequests: [{ path, body: {}, entitled: 'hal' }],
+    postV1TradeGroupsIdJoinRequestsRequestIdApprove: [
+      { path: fay!, body: {}, entitled: 'sam' },
+      { path: fay!, body: {}, entitled: 'sam', wrong: 'bob' },
+      { path: fay!, body: {}, entitled: 'sam', wrong: 'fay' },
+    ],
+    postV1TradeGroupsIdJoinRequestsRequestIdDecline: [
+      { path: gus!, body: {}, entitled: 'sam' },
+      { path: gus!, body: {}, entitled: 'sam', wrong: 'bob' },
+    ],
+    deleteV1TradeGroupsIdMembers: [
+      { path, body: { members: ['bob'] }, entitled: 'sam' },
+      { path, body: { members: ['mallory'] }, entitled: 'sam' },
+      { path, body: { members: ['sam'] }, entitled: 'sam', wrong: 'bob' },
+    ],
   };
 }

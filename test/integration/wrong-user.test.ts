@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { postgresBooks } from '../../engine/books/postgres.ts';
 import { postgresPayments } from '../../engine/payment/postgres.ts';
 import { postgresSocial } from '../../engine/social/postgres.ts';
+import { postgresTradeGroups } from '../../engine/trade/postgres.ts';
 import { page } from '../../gateway/answer.ts';
 import { createApp } from '../../gateway/app.ts';
 import { openApiDocument } from '../../gateway/openapi.ts';
@@ -121,6 +122,11 @@ describe('a route without protection is found', () => {
       cardKeys: [cardKey],
       payments: { became() {}, codeSent() {} },
     });
+    const tradeGroups = await postgresTradeGroups({
+      url: own.url,
+      platforms: { info: () => undefined },
+      cardKeys: undefined,
+    });
     const pool = new Pool({ connectionString: own.url, max: 2 });
     try {
       // The money of the doubles lies elsewhere.
@@ -129,7 +135,7 @@ describe('a route without protection is found', () => {
         await books.deposit(tx, credit);
         return { status: 201, body: null, keep: true };
       });
-      const { deps, routes } = harness({}, social, { payments });
+      const { deps, routes } = harness({}, social, { payments, tradeGroups });
       const added = rogues(pool);
       const table = [
         ...routes.filter(({ path }) => path !== '/openapi.json'),
@@ -177,7 +183,8 @@ describe('a route without protection is found', () => {
         'getV1OperatorUsersId: scope and path differ',
       ]);
     } finally {
-      await Promise.all([social.close(), books.close(), payments.close()]);
+      const opened = [social, books, payments, tradeGroups];
+      await Promise.all(opened.map((port) => port.close()));
       await pool.end();
       await own.drop();
     }
