@@ -1,6 +1,7 @@
 /**
  * All streams of one user on this process. One page read serves them all: it begins at the one that has least, and each
- * is given what it lacks. Only one page is in memory at a time.
+ * is given what it lacks. When there is news meanwhile, turns go round: a device that has much to catch up with does not
+ * keep the others waiting. Only one page is in memory at a time.
  */
 import type { Push, Pushes } from '../../engine/push/port.ts';
 import type { StreamClient } from './client.ts';
@@ -13,6 +14,10 @@ export class Channel {
   opening = 0;
   /** Word that came while a stream was being opened: it may not be in what that one began with. */
   #heard = false;
+  /** Word has come since the newest push was read. */
+  #news = false;
+  /** Where the page of the last turn ended. */
+  #servedTo = 0;
   /** Number that the user's newest push is said to have; Infinity: the user is said to be no listener. */
   #said = 0;
 
@@ -39,6 +44,7 @@ export class Channel {
 
   /** There may be new pushes. */
   hear(): void {
+    this.#news = true;
     if (this.opening > 0) this.#heard = true;
   }
 
@@ -59,12 +65,17 @@ export class Channel {
    * @returns true when there may be more
    */
   async turn(pushes: Pushes, pageMax: number): Promise<boolean> {
-    const from = this.#least();
+    const from = this.#next();
     if (from === undefined) return false;
+    const hadNews = this.#news;
+    this.#news = false;
     const page = await pushes.read(this.userId, from, pageMax);
+    this.#servedTo = page.at(-1)?.no ?? from;
+    // The newest was not reached.
+    if (page.length === pageMax) this.#news ||= hadNews;
     if (page.length === 0) {
       if (this.#said > from) await this.#compare(pushes);
-      return false;
+      return this.#isBehind(from);
     }
     const complete = this.#give(
       from,
@@ -73,12 +84,23 @@ export class Channel {
     return !complete || page.length === pageMax;
   }
 
-  #least(): number | undefined {
+  /** Where the next page begins: at the least, or while there is news at the least that the last one did not reach. */
+  #next(): number | undefined {
+    const least = this.#least(-1);
+    return this.#news ? (this.#least(this.#servedTo) ?? least) : least;
+  }
+
+  #least(above: number): number | undefined {
     let least: number | undefined;
     for (const { ready, sent } of this.#clients) {
-      if (ready && (least === undefined || sent < least)) least = sent;
+      if (ready && sent > above && (least === undefined || sent < least)) least = sent;
     }
     return least;
+  }
+
+  /** Somebody has less than that. */
+  #isBehind(no: number): boolean {
+    return this.#clients.some(({ ready, sent }) => ready && sent < no);
   }
 
   #give(from: number, page: readonly EventText[]): boolean {

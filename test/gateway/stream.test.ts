@@ -65,6 +65,34 @@ describe('a stream', () => {
     }
   });
 
+  test('a device that has much to catch up with does not keep the others of its user waiting', async () => {
+    class Slow extends FakePushes {
+      override async read(userId: string, after: number, limit: number) {
+        await sleep(2);
+        return super.read(userId, after, limit);
+      }
+    }
+    const { open, say, pushes } = await serve({ pageMax: 2 }, new Slow());
+    await pushes.listen('ann');
+    say('ann', 1_000);
+    const live = await open('ann');
+    const late = await Promise.all([
+      open('ann', { lastEventId: '0' }),
+      open('ann', { lastEventId: '300' }),
+    ]);
+    for (let n = 1; n <= 3; n += 1) {
+      say('ann', 1);
+      await live.atLeast(1 + n);
+      // They are a long way off.
+      for (const { numbers } of late) expect(numbers.at(-1) ?? 0).toBeLessThan(600);
+    }
+    expect(live.numbers).toEqual(upTo(1_003, 1_001));
+    await late[0]!.atLeast(1_004);
+    await late[1]!.atLeast(704);
+    expect(late.map(({ numbers }) => numbers)).toEqual([upTo(1_003), upTo(1_003, 301)]);
+    for (const stream of [live, ...late]) stream.destroy();
+  });
+
   test('lost words heal, and so does a read that failed', async () => {
     const { open, say, pushes, logged } = await serve({ sweepMs: 40, tickMs: 10 });
     const stream = await open('ann');
