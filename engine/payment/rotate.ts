@@ -1,13 +1,15 @@
 /**
- * New card keys: everything that is sealed under an older one is sealed again under the current one, page by page. (E17)
+ * New card keys: everything that is sealed under an older one is sealed again under the current one, page by page:
+ * cards, and secrets of accounts on trade platforms. (E17, T5)
  *
  * Safe while servers run: a row is replaced only as it was read, so a registration or an end in between wins. Begun again
  * it goes on with what is left. Older keys have to stay with the servers until nothing is left under them.
  */
 import type { Pool } from 'pg';
 import { rotatePageRows } from '../limits.ts';
+import { secretRow } from '../trade/secrets.ts';
 import { registrationRow, withdrawalRow } from './card.ts';
-import { sealedOf, statusNumbers, type SealedColumns } from './rows.ts';
+import { statusNumbers } from './rows.ts';
 import { VaultError, type Vault } from './vault.ts';
 
 export interface Rotated {
@@ -21,17 +23,60 @@ export interface Rotated {
   readonly codes: number;
 }
 
-interface Row extends SealedColumns {
+interface Row {
   readonly id: string;
+  readonly key: string;
+  readonly nonce: Buffer;
+  readonly sealed: Buffer;
+  /** What the words that bind it to its row are made of, beside its id. */
+  readonly owner: string;
+  readonly platform: string;
+  readonly account: string;
 }
 
-/** Rows with cards: their key column in the order of pages, and the words that bind a card to its row. */
-const tables = [
-  { table: 'registration', id: 'user_id', type: 'text', belongsTo: registrationRow },
-  { table: 'withdrawal', id: 'id', type: 'uuid', belongsTo: withdrawalRow },
-] as const;
+interface Table {
+  readonly table: string;
+  /** In the order of pages. */
+  readonly id: string;
+  readonly type: string;
+  /** Where key id, nonce and text stand. */
+  readonly columns: readonly [key: string, nonce: string, sealed: string];
+  readonly more: string;
+  belongsTo(row: Row): string;
+}
 
-export async function rotateCards(pool: Pool, vault: Vault): Promise<Rotated> {
+const cardColumns = ['card_key', 'card_nonce', 'card'] as const;
+const nothingMore = "'' AS owner, '' AS platform, '' AS account";
+
+/** Rows with something sealed, and the words that bind it there. */
+const tables: readonly Table[] = [
+  {
+    table: 'registration',
+    id: 'user_id',
+    type: 'text',
+    columns: cardColumns,
+    more: nothingMore,
+    belongsTo: ({ id }) => registrationRow(id),
+  },
+  {
+    table: 'withdrawal',
+    id: 'id',
+    type: 'uuid',
+    columns: cardColumns,
+    more: nothingMore,
+    belongsTo: ({ id }) => withdrawalRow(id),
+  },
+  {
+    table: 'trade_account',
+    id: 'id',
+    type: 'bigint',
+    columns: ['secret_key', 'secret_nonce', 'secret'],
+    more: 'user_id AS owner, platform, account',
+    belongsTo: ({ owner, platform, account }) => secretRow({ user_id: owner, platform, account }),
+  },
+];
+
+export async function rotateSealed(pool: Pool, vault: Vault): Promise<Rotated> {
   let sealed = 0;
   const unreadable = new Set<string>();
   for (const table of tables) {
@@ -40,7 +85,7 @@ export async function rotateCards(pool: Pool, vault: Vault): Promise<Rotated> {
       const rows = await olderRows(pool, vault, table, after);
       for (const row of rows) {
         const done = await sealAgain(pool, vault, table, row);
-        if (done === 'unreadable') unreadable.add(row.card_key);
+        if (done === 'unreadable') unreadable.add(row.key);
         else sealed += done;
       }
       const last = rows.at(-1);
@@ -54,12 +99,13 @@ export async function rotateCards(pool: Pool, vault: Vault): Promise<Rotated> {
 async function olderRows(
   pool: Pool,
   vault: Vault,
-  { table, id, type }: (typeof tables)[number],
+  { table, id, type, columns, more }: Table,
   after: string | null,
 ): Promise<readonly Row[]> {
+  const [key, nonce, sealed] = columns;
   const { rows } = await pool.query<Row>(
-    `SELECT ${id}::text AS id, card_key, card_nonce, card FROM ${table}
-     WHERE card_key <> $1 AND ($2::${type} IS NULL OR ${id} > $2) ORDER BY ${table}.${id} LIMIT ${rotatePageRows}`,
+    `SELECT ${id}::text AS id, ${key} AS key, ${nonce} AS nonce, ${sealed} AS sealed, ${more} FROM ${table}
+     WHERE ${key} <> $1 AND ($2::${type} IS NULL OR ${id} > $2) ORDER BY ${table}.${id} LIMIT ${rotatePageRows}`,
     [vault.currentKeyId, after],
   );
   return rows;
@@ -69,28 +115,23 @@ async function olderRows(
 async function sealAgain(
   pool: Pool,
   vault: Vault,
-  { table, id, belongsTo }: (typeof tables)[number],
+  { table, id, columns, belongsTo }: Table,
   row: Row,
 ): Promise<number | 'unreadable'> {
   let plain: string;
   try {
-    plain = vault.open(sealedOf(row), belongsTo(row.id));
+    const { key: keyId, nonce, sealed: text } = row;
+    plain = vault.open({ keyId, nonce, text }, belongsTo(row));
   } catch (error) {
     if (error instanceof VaultError) return 'unreadable';
     throw error;
   }
-  const sealed = vault.seal(plain, belongsTo(row.id));
+  const again = vault.seal(plain, belongsTo(row));
+  const [key, nonce, sealed] = columns;
   const { rowCount } = await pool.query(
-    `UPDATE ${table} SET card_key = $2, card_nonce = $3, card = $4
-     WHERE ${id} = $1 AND card_nonce = $5 AND card_key = $6`,
-    [
-      row.id,
-      sealed.keyId,
-      Buffer.from(sealed.nonce),
-      Buffer.from(sealed.text),
-      row.card_nonce,
-      row.card_key,
-    ],
+    `UPDATE ${table} SET ${key} = $2, ${nonce} = $3, ${sealed} = $4
+     WHERE ${id} = $1 AND ${nonce} = $5 AND ${key} = $6`,
+    [row.id, again.keyId, Buffer.from(again.nonce), Buffer.from(again.text), row.nonce, row.key],
   );
   return rowCount ?? 0;
 }
@@ -99,9 +140,11 @@ async function older(
   pool: Pool,
   { currentKeyId }: Vault,
 ): Promise<Pick<Rotated, 'left' | 'codes'>> {
+  const counts = tables.map(
+    ({ table, columns: [key] }) => `(SELECT count(*) FROM ${table} WHERE ${key} <> $1)`,
+  );
   const { rows } = await pool.query<{ left: number; codes: number }>(
-    `SELECT ((SELECT count(*) FROM registration WHERE card_key <> $1)
-        + (SELECT count(*) FROM withdrawal WHERE card_key <> $1))::int AS left,
+    `SELECT (${counts.join(' + ')})::int AS left,
       (SELECT count(*) FROM withdrawal
        WHERE status = ${statusNumbers.awaiting_verification} AND code_key <> $1)::int AS codes`,
     [currentKeyId],

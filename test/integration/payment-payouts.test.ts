@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { payoutLeaseMs, payoutRetryMsMax, payoutRetryMsMin } from '../../engine/limits.ts';
 import type { PayoutOrder, PayoutState } from '../../engine/ports/bank.ts';
 import { postgresPayments } from '../../engine/payment/postgres.ts';
-import { rotateCards } from '../../engine/payment/rotate.ts';
+import { rotateSealed } from '../../engine/payment/rotate.ts';
 import { Vault } from '../../engine/payment/vault.ts';
 import { cardKey, paymentUnderTest, type PaymentUnderTest } from './payment-support.ts';
 
@@ -182,13 +182,13 @@ test('new keys: cards are sealed again while the server runs, then the old key m
     });
   }
   const keys = [cardKey('k2', 2), cardKey('k1', 1)];
-  expect(await rotateCards(it.under.pool, new Vault([keys[0]!]))).toEqual({
+  expect(await rotateSealed(it.under.pool, new Vault([keys[0]!]))).toEqual({
     sealed: 0,
     unreadable: ['k1'],
     left: 134,
     codes: 1,
   });
-  const rotating = rotateCards(it.under.pool, new Vault(keys));
+  const rotating = rotateSealed(it.under.pool, new Vault(keys));
   await it.payments.register('u129', {
     holderName: 'New',
     cardNumber: '6222021234567890128',
@@ -196,13 +196,13 @@ test('new keys: cards are sealed again while the server runs, then the old key m
   });
   const first = await rotating;
   expect(first).toMatchObject({ unreadable: [], codes: 1 });
-  const second = await rotateCards(it.under.pool, new Vault(keys));
+  const second = await rotateSealed(it.under.pool, new Vault(keys));
   // 132 registrations and two withdrawals; one registration may have come in between.
   expect(first.sealed + second.sealed).toBeGreaterThanOrEqual(133);
   expect(first.sealed + second.sealed).toBeLessThanOrEqual(135);
   const code = await it.codeOf(waiting);
   expect((await it.payments.verify('ben', waiting, code)).code).toBe('verified');
-  expect(await rotateCards(it.under.pool, new Vault(keys))).toEqual({
+  expect(await rotateSealed(it.under.pool, new Vault(keys))).toEqual({
     sealed: 0,
     unreadable: [],
     left: 0,
