@@ -106,9 +106,10 @@ export interface Social extends Pick<Books, 'once'> {
   markRead(conversationId: string, userId: string, messageId: string): Promise<MarkReadResult>;
 
   /**
-   * Publishes a post. Chosen friends are fixed now; `friends` are those of the moment of reading, so that a new friend
-   * sees what was said to friends, an ended friendship sees nothing, and 100,000 friends cost no row. With a link they
-   * see it only if they are in the batch's stored audience: nobody is shown packets that refuse him. (E7, E8)
+   * Publishes a post. Chosen friends are those named now, as long as they are friends; `friends` are those of the moment
+   * of reading, so that a new friend sees what was said to friends, an ended friendship sees nothing, and 100,000 friends
+   * cost no row. With a link they see it only if they are in the batch's stored audience: nobody is shown packets that
+   * refuse him. (E7, E8)
    */
   publish(tx: Tx, input: NewPost): Promise<PublishResult>;
   /** Posts the reader may see, newest first; none between people of whom one blocks the other. */

@@ -76,6 +76,11 @@ const postOf = (row: PostRow): Post => ({
   createdAt: row.at,
 });
 
+/** The reader and the author are friends: whose friendship has ended sees nothing that was for friends, chosen or not. */
+const befriended = `EXISTS (
+  SELECT FROM contact
+  WHERE (contact.user_id, contact.other) = ($1, post.author) AND contact.state = ${contactCode.accepted})`;
+
 /** Neither of the two blocks the other. */
 const unblocked = `NOT EXISTS (
   SELECT FROM contact WHERE contact.state = ${contactCode.blocked}
@@ -113,7 +118,7 @@ const timelineText = `WITH source AS (
       ORDER BY id DESC LIMIT $4) AS listed
     UNION
     (SELECT id FROM post_reader JOIN post ON post.id = post_reader.post
-     WHERE post_reader.user_id = $1 AND post_reader.place = $2 AND post_reader.post < $3 AND ${unblocked}
+     WHERE post_reader.user_id = $1 AND post_reader.place = $2 AND post_reader.post < $3 AND ${befriended}
      ORDER BY post_reader.post DESC LIMIT $4)
     UNION
     (SELECT id FROM post

@@ -65,11 +65,11 @@ function placeRoutes(
 /** @param quota of messages: a post counts as one */
 export function postRoutes(deps: AppDeps, quota: RollingQuota | undefined): Route[] {
   const feed = {
-    publish: 'Post to the feed: for friends as of reading, or for chosen ones as of now',
+    publish: 'Post to the feed: for friends as of reading, or for chosen ones of them',
     read: 'Posts of friends, own ones, and those for the caller, newest first',
   };
   const microblog = {
-    publish: 'Post to the microblog: for friends, for chosen ones, or for everybody',
+    publish: 'Post to the microblog: for friends, for chosen ones of them, or for everybody',
     read: 'Public posts, posts of friends, own ones, and those for the caller, newest first',
   };
   return [
