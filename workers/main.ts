@@ -9,12 +9,12 @@ import { metricsObserver } from '../engine/adapters/observer.ts';
 import { paymentMetrics } from '../engine/adapters/payment-metrics.ts';
 import { httpBank } from '../engine/bank/http-bank.ts';
 import { httpCodeSender } from '../engine/bank/http-code-sender.ts';
-import { outsideMeter } from '../engine/bank/meter.ts';
+import { type OutsideMeter, outsideMeter } from '../engine/bank/meter.ts';
 import { postgresBooks } from '../engine/books/postgres.ts';
 import { loadConfig } from '../engine/config.ts';
 import { assert } from '../engine/core/assert.ts';
 import { bindJournal, openJournal } from '../engine/journal/open.ts';
-import { drainTimeoutMs } from '../engine/limits.ts';
+import { drainTimeoutMs, tradePurgeMs } from '../engine/limits.ts';
 import { cardKeysOf } from '../engine/payment/card-keys.ts';
 import { postgresPayments } from '../engine/payment/postgres.ts';
 import { openWakeUps } from '../engine/payment-queue/open.ts';
@@ -24,11 +24,19 @@ import { migrate } from '../engine/store/migrate.ts';
 import { openPool } from '../engine/store/pool.ts';
 import { postgresStore } from '../engine/store/postgres.ts';
 import type { FromThread, ToThread, WorkersData } from '../engine/threads/protocol.ts';
+import { tradePlatforms } from '../engine/trade-http/platforms.ts';
+import { intakeMetrics } from '../engine/trade-intake/meter.ts';
+import { postgresTradeWork } from '../engine/trade-intake/postgres.ts';
+import { openPollQueues } from '../engine/trade-queue/open.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { payoutMetrics } from './payout-metrics.ts';
 import { startPayoutWorker } from './payout.ts';
 import { startReconciling, type ReconcilingDeps } from './reconcile-schedule.ts';
+import { repeat } from './repeat.ts';
 import { startSettleWorker } from './settle.ts';
+import { startMappingWorker } from './trade-mappings.ts';
+import { pollMetrics } from './trade-poll-metrics.ts';
+import { startPollWorker } from './trade-poll.ts';
 
 interface Closable {
   close(): Promise<void>;
@@ -56,22 +64,30 @@ async function startWorkers(data: WorkersData): Promise<Workers> {
     listen,
   });
   const stopHousekeeping = startHousekeeping({ books, journal, observer, registry });
-  const payouts = await startPayouts(data, registry, observer);
+  const outside = { registry, observer, calls: outsideMeter(registry) };
+  const payouts = await startPayouts(data, outside);
+  const trades = await startTrades(data, outside);
   return {
     registry,
     async close() {
-      await Promise.all([consumer.close(), payouts?.close()]);
+      await Promise.all([consumer.close(), payouts?.close(), trades?.close()]);
       await stopHousekeeping();
       await Promise.allSettled([journal.close(), books.close(), store.close()]);
     },
   };
 }
 
+/** What those need who call servers outside. */
+interface Outside {
+  readonly registry: Registry;
+  readonly observer: Observer;
+  readonly calls: OutsideMeter;
+}
+
 /** Undefined where there are no withdrawals. */
 async function startPayouts(
   data: WorkersData,
-  registry: Registry,
-  observer: Observer,
+  { registry, observer, calls }: Outside,
 ): Promise<Closable | undefined> {
   const { databaseUrl: url, cardKeys, outside } = data;
   if (cardKeys === undefined) return undefined;
@@ -84,7 +100,6 @@ async function startPayouts(
   });
   const wakeUps = await openWakeUps({ ...data, observer, clock: systemClock });
   const meter = payoutMetrics(registry, { payments, wakeUps, now: Date.now });
-  const calls = outsideMeter(registry);
   const bank = outside.bank && httpBank(outside.bank, calls);
   const codeSender = outside.codeSender && httpCodeSender(outside.codeSender, calls);
   const worker = await startPayoutWorker({ payments, wakeUps, bank, codeSender, observer, meter });
@@ -93,6 +108,43 @@ async function startPayouts(
     async close() {
       await Promise.all([worker.close(), reconciling?.close()]);
       await Promise.allSettled([wakeUps.close(), payments.close()]);
+    },
+  };
+}
+
+/** Undefined where no trade platform is connected. */
+async function startTrades(
+  data: WorkersData,
+  { registry, observer, calls }: Outside,
+): Promise<Closable | undefined> {
+  const { databaseUrl: url, tradePlatforms: configs, publicUrl, cardKeys } = data;
+  if (configs.length === 0) return undefined;
+  const now = Date.now;
+  const platforms = tradePlatforms(configs, { publicUrl, now });
+  const work = await postgresTradeWork({
+    url,
+    observer,
+    poolMax: 8,
+    platforms: configs,
+    publicUrl,
+    meter: intakeMetrics(registry),
+    cardKeys,
+  });
+  const queues = await openPollQueues(
+    { ...data, observer, clock: systemClock },
+    { platforms: configs.length },
+  );
+  const { polls, mappings } = work;
+  const meter = pollMetrics(registry);
+  const polling = { configs, platforms, polls, queues, observer, meter, calls, now };
+  const worker = await startPollWorker(polling);
+  const stopMappings = startMappingWorker({ mappings, platforms, observer });
+  const stopPurging = repeat(() => work.purge(), { intervalMs: tradePurgeMs }, observer);
+  return {
+    async close() {
+      await Promise.all([worker.close(), stopMappings(), stopPurging()]);
+      await Promise.allSettled([queues.close(), work.close()]);
+      platforms.close();
     },
   };
 }
@@ -132,12 +184,14 @@ async function runAsThread(): Promise<void> {
 
 async function runAsProcess(): Promise<void> {
   const config = loadConfig(process.env, { role: 'worker' });
-  const { databaseUrl, redis, logLevel, metricsPort, outside } = config;
+  const { databaseUrl, redis, logLevel, metricsPort, outside, publicUrl } = config;
   assert(databaseUrl !== undefined, 'a worker without a database is no valid configuration');
   await migrate(databaseUrl);
   const cardKeys = await cardKeysOf(config);
   const shared = { name: 'workers', databaseUrl, redis, logLevel };
-  const workers = await startWorkers({ ...shared, cardKeys, outside });
+  const { tradePlatforms: platforms } = config;
+  const trades = { publicUrl, tradePlatforms: platforms };
+  const workers = await startWorkers({ ...shared, ...trades, cardKeys, outside });
   const server = createServer((request, response) => {
     if (request.url === '/livez') response.end('ok\n');
     else if (request.url === '/metrics') {

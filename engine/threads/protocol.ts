@@ -3,6 +3,7 @@ import type { OutsideSettings } from '../bank/settings.ts';
 import type { Command } from '../core/command.ts';
 import type { RedisSettings } from '../journal/open.ts';
 import type { CardKey } from '../payment/vault.ts';
+import type { PlatformConfig } from '../trade-http/config.ts';
 import type { Outcome } from '../shard/request.ts';
 import type { HostStatus } from '../shard/host.ts';
 
@@ -19,6 +20,9 @@ export interface WorkersData extends WorkerData {
   /** Undefined: no withdrawals. */
   readonly cardKeys: readonly CardKey[] | undefined;
   readonly outside: Pick<OutsideSettings, 'bank' | 'codeSender'>;
+  readonly tradePlatforms: readonly PlatformConfig[];
+  /** Links of trades begin with it. */
+  readonly publicUrl: string;
 }
 
 /** What the thread of the development sandbox is started with. */

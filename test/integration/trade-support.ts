@@ -42,6 +42,13 @@ export function platformConfig(more: Partial<PlatformConfig> = {}): PlatformConf
   };
 }
 
+/** The system's. */
+export const realClock = {
+  get now() {
+    return Date.now();
+  },
+};
+
 export interface Sharing {
   readonly platform?: string;
   readonly account: string;
@@ -80,12 +87,13 @@ export interface IntakeUnderTest {
   close(): Promise<void>;
 }
 
+/** @param clock default: one that stands still */
 export async function intakeUnderTest(
   platforms: readonly PlatformConfig[] = [platformConfig()],
+  clock: { now: number } = { now: 1_800_000_000_000 },
 ): Promise<IntakeUnderTest> {
   const database = await freshDatabase();
   const { url } = database;
-  const clock = { now: 1_800_000_000_000 };
   const now = () => clock.now;
   const counted: IntakeUnderTest['counted'] = { taken: [], pushed: [], mapped: [] };
   const meter: IntakeMeter = {
