@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BacklogResult, backlogReport, isInTime, measureBacklog } from './backlog.ts';
 import { runDrill } from './drill.ts';
+import { payoutMutants } from './payouts/mutants.ts';
+import { drillPayouts } from './payouts/play.ts';
+import { payoutReport, payoutsHold } from './payouts/report.ts';
 import { holds, reportOf, roundLine, writeEvidence } from './report.ts';
 import type { Backend } from './system.ts';
 
@@ -17,6 +20,9 @@ const usage = `npm run drill -- [options]
   --lanes N          of them at the same time (default 24)
   --backlog N        no kills: time a restart with N unsettled events in the journal
   --backlog-flush N  events in one of its jobs (default 250)
+  --payouts          payouts instead of claims: payout workers and the bank are killed
+  --mutant NAME      … with workers that break a rule, which has to be noticed:
+                     ${payoutMutants.join(', ')}
   --evidence DIR     where a failed run is written (default: a temporary folder)
   --keep             write the evidence of a good run as well
 `;
@@ -32,6 +38,8 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '24' },
     backlog: { type: 'string' },
     'backlog-flush': { type: 'string', default: '250' },
+    payouts: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
     evidence: { type: 'string', default: join(tmpdir(), 'hongbao-drill-evidence') },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -68,6 +76,30 @@ if (values.backlog !== undefined) {
 const seed = positive('seed', values.seed ?? String((Date.now() % 1_000_000) + 1));
 const rounds = positive('rounds', values.rounds);
 let failed = false;
+if (values.payouts) {
+  const mutant = payoutMutants.find((name) => name === values.mutant);
+  if (values.mutant !== undefined && mutant === undefined) {
+    process.stderr.write(`there is no mutant ${values.mutant}\n${usage}`);
+    process.exit(2);
+  }
+  for (const backend of backends(values.backend)) {
+    process.stdout.write(`payout drill on ${backend}, --seed ${seed}\n`);
+    const result = await drillPayouts({
+      backend,
+      seed,
+      rounds,
+      withdrawalsPerRound: 20,
+      mutant,
+      onRound: (round, { workers, bank, bankAfterPaying }) =>
+        process.stdout.write(
+          `round ${round}: ${workers} workers and ${bank + bankAfterPaying} banks killed so far\n`,
+        ),
+    });
+    process.stdout.write(`\n${payoutReport(result)}\n\n`);
+    if (!payoutsHold(result)) failed = true;
+  }
+  process.exit(failed ? 1 : 0);
+}
 for (const backend of backends(values.backend)) {
   process.stdout.write(`drill on ${backend}, --seed ${seed}\n`);
   const result = await runDrill({

@@ -93,7 +93,7 @@ export async function payoutsUnderTest(patienceMs = 300) {
       if (code !== 'verified') throw new Error(code);
       return id;
     },
-    async ended(userId: string, id: string, patience = 40_000): Promise<string> {
+    async ended(userId: string, id: string, patience = 40_000): Promise<'paid' | 'failed'> {
       const end = async () => {
         const { status } = (await payments.withdrawal(userId, id)) ?? {};
         return status === 'paid' || status === 'failed' ? status : undefined;
