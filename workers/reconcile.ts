@@ -72,6 +72,10 @@ function bankOf({ outside, dataDir }: Config): Bank {
   return fakeBank(systemClock, Math.random, lines).bank;
 }
 
+function counted(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}
+
 async function run({ config, pool, databaseUrl, observer }: DatabaseTool): Promise<number> {
   const now = () => systemClock.now();
   const { from, until, csvFile, patience } = readOptions(now());
@@ -88,8 +92,9 @@ async function run({ config, pool, databaseUrl, observer }: DatabaseTool): Promi
   );
   const { withdrawals, listed, unasked } = reconciled;
   const span = [from, until].map((at) => new Date(at).toISOString()).join(' … ');
-  say(`${withdrawals} withdrawals and ${listed} payouts of the bank, ${span}`);
-  if (unasked > 0) say(`${unasked} of them as the bank's list has them: too many to ask again`);
+  say(`${counted(withdrawals, 'withdrawal')}, ${counted(listed, 'payout')} at the bank, ${span}`);
+  if (unasked > 0)
+    say(`too many to ask the bank about each: ${unasked} were judged by its list alone`);
   const { differences } = await report.end();
   return differences === 0 ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { startServer } from '../setup/server.ts';
+import { freePort, startServer } from '../setup/server.ts';
 
 const run = promisify(execFile);
 
@@ -18,15 +18,23 @@ function shellBlocks(markdown: string, heading: string): string {
   return blocks.join('\n');
 }
 
-it('the README walk-through works as written', { timeout: 60_000 }, async () => {
+it('the README walk-through works as written', { timeout: 90_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'hongbao-readme-'));
   // The walk-through asks for everything that a new user has: no variable but the folder is set.
-  const server = await startServer({ DATA_DIR: folder });
+  const sandboxPort = String(await freePort());
+  const server = await startServer({ DATA_DIR: folder, SANDBOX_PORT: sandboxPort });
   try {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    const script = shellBlocks(readme, 'Walk-through').replace('http://localhost:8080', server.url);
+    const script = shellBlocks(readme, 'Walk-through')
+      .replace('http://localhost:8080', server.url)
+      .replace('http://localhost:8081', `http://localhost:${sandboxPort}`)
+      .replaceAll('\ncall ', '\necho; call ')
+      .replaceAll('\nnpm ', '\necho; npm ');
     expect(script).toContain(server.url);
-    const { stdout } = await run('bash', ['-euc', script.replaceAll('\ncall ', '\necho; call ')]);
+    const { PATH, HOME } = process.env;
+    // The operator's command looks where the server has its data.
+    const env = { PATH, HOME, DATA_DIR: folder };
+    const { stdout } = await run('bash', ['-euc', script], { env });
     expect(stdout).toContain('event: message.created\ndata: {');
     const answers = stdout
       .split('\n')
@@ -53,6 +61,11 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
       feed,
       sent,
       received,
+      registered,
+      heldAccounts,
+      verified,
+      paid,
+      statement,
     ] = answers;
 
     expect(deposit).toMatchObject({ account: 'user:anna', balance: 10_000 });
@@ -90,6 +103,20 @@ it('the README walk-through works as written', { timeout: 60_000 }, async () => 
       items: [{ senderId: 'anna', greeting: '恭喜发财', status: 'opened', amount }],
       totals: [{ asset: 'CNY', count: 1, amount }],
     });
+
+    const card = { bank: 'ICBC', last4: '0128' };
+    expect(registered).toMatchObject({ holderName: expect.not.stringContaining('nna'), ...card });
+    expect(heldAccounts).toMatchObject({ items: [{ balance: 3_000, held: 5_000 }] });
+    expect(verified).toMatchObject({ status: 'processing', amount: 5_000, card });
+    expect(paid).toMatchObject({ status: 'paid', id: verified?.['id'] });
+    expect(statement).toMatchObject({
+      items: [
+        { kind: 'withdrawal', amount: -5_000, withdrawalId: paid?.['id'], balanceAfter: 3_000 },
+        { kind: 'funding', amount: -2_000, batchId: batch?.['id'], balanceAfter: 8_000 },
+        { kind: 'deposit', amount: 10_000, reference: 'till-1', balanceAfter: 10_000 },
+      ],
+    });
+    expect(stdout).toMatch(/\n1 withdrawal, 1 payout at the bank, .*\nno difference\n$/);
   } finally {
     await server.end('SIGTERM');
     await rm(folder, { recursive: true, force: true });

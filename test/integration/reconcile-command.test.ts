@@ -41,7 +41,7 @@ it('says that nothing differs, with code 0, and writes a table without lines', a
   await paid('ben');
   const file = join(folder, 'none.csv');
   const { code, output } = await run('--csv', file);
-  expect(output).toMatch(/^2 withdrawals and 2 payouts of the bank, 1970-01-01T.* … 20.*Z\n/);
+  expect(output).toMatch(/^2 withdrawals, 2 payouts at the bank, 1970-01-01T.* … 20.*Z\n/);
   expect(output).toContain('\nno difference\n');
   expect(code).toBe(0);
   expect(await readFile(file, 'utf8')).toBe(
@@ -172,7 +172,7 @@ it('compares a time span', async () => {
   under.sandbox.books.order({ id: randomUUID(), asset: 'CNY', amount: 1, last4: '1111' });
   const old = await run('--from', '2020-01-01', '--until', '2020-02-01T00:00:00Z');
   expect(old.output).toBe(
-    '0 withdrawals and 0 payouts of the bank, 2020-01-01T00:00:00.000Z … 2020-02-01T00:00:00.000Z\nno difference\n',
+    '0 withdrawals, 0 payouts at the bank, 2020-01-01T00:00:00.000Z … 2020-02-01T00:00:00.000Z\nno difference\n',
   );
   expect(old.code).toBe(0);
   expect((await run('--from', '2020-01-01')).code).toBe(1);
