@@ -1,7 +1,9 @@
 /** Entries that create something: `POST`, once under the caller's `Idempotency-Key`, in one transaction. */
 import type { Books, Tx } from '../engine/books/types.ts';
+import type { Answer } from './answer.ts';
 import { createOnce, tagOf, type Made } from './idempotency.ts';
-import type { ProblemCode } from './problems.ts';
+import type { Lanes } from './lanes.ts';
+import { problem, type ProblemCode } from './problems.ts';
 import { overQuota, quotaHeaders } from './rate-limit.ts';
 import type { RollingQuota } from './rolling-quota.ts';
 import { route, type AnswerSpec, type Call, type Route } from './route.ts';
@@ -22,6 +24,11 @@ interface Creation<P extends Parameters, B> {
   readonly problems: readonly ProblemCode[];
   /** How often a user may; replays are not counted. */
   readonly quota?: RollingQuota | undefined;
+  /** Creations of the same name wait for each other; too many are refused as `overloaded`. */
+  readonly lane?: {
+    readonly lanes: Lanes;
+    readonly nameOf: (call: Call<P, {}, B>) => string;
+  };
   /** Not asked for a replay. May run again after a conflict, so it has no other effect than its SQL. */
   create(tx: Tx, call: Call<P, {}, B>): Promise<Made>;
 }
@@ -36,7 +43,8 @@ export function creation<P extends Parameters = {}, B = undefined>(
   port: Pick<Books, 'once'>,
   spec: Creation<P, B>,
 ): Route {
-  const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer, quota } = spec;
+  const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer } = spec;
+  const { quota, lane } = spec;
   return route<P, {}, B>({
     method: 'POST',
     path,
@@ -62,15 +70,28 @@ export function creation<P extends Parameters = {}, B = undefined>(
         scope: `POST ${concrete(path, call.path)}`,
         tag: tagOf(call.idempotencyKey, call.body),
       };
-      if (quota === undefined) return createOnce(port, request, (tx) => spec.create(tx, call));
       const what = call.idempotencyKey ?? Symbol('one request, however often its transaction runs');
-      return createOnce(port, request, async (tx) => {
-        const standing = quota.take(userId, what);
-        if (!standing.allowed) {
-          return { refusal: { code: 'rate_limited', extras: overQuota(standing) } };
-        }
-        return { headers: quotaHeaders(standing), ...(await spec.create(tx, call)) };
-      });
+      const run = () =>
+        createOnce(port, request, async (tx) => {
+          const standing = quota?.take(userId, what);
+          if (standing?.allowed === false) {
+            return { refusal: { code: 'rate_limited', extras: overQuota(standing) } };
+          }
+          const made = await spec.create(tx, call);
+          return standing === undefined ? made : { headers: quotaHeaders(standing), ...made };
+        });
+      if (lane === undefined) return run();
+      return inLane(lane.lanes, lane.nameOf(call), call.requestId, run);
     },
   });
+}
+
+async function inLane(
+  lanes: Lanes,
+  name: string,
+  requestId: string,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
+  const answer = await lanes.run(name, run);
+  return answer ?? problem(requestId, 'overloaded', { retryAfterSeconds: 1 });
 }

@@ -1,10 +1,12 @@
 /** Messages and the conversations they stand in. (E7, E10) */
 import { shownLink } from '../../engine/social/links.ts';
-import type { Conversation, Message } from '../../engine/social/types.ts';
+import { conversationWaitingMax, conversationWritersMax } from '../../engine/limits.ts';
+import type { Conversation, Message, NewMessage } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
 import { creation } from '../creation.ts';
 import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
+import { Lanes } from '../lanes.ts';
 import { problem } from '../problems.ts';
 import type { RollingQuota } from '../rolling-quota.ts';
 import { route, type Route } from '../route.ts';
@@ -16,6 +18,11 @@ import { listRoute, pageAt, pagedAnswer, pageQuery } from './social-pages.ts';
 const tag = 'Messages';
 const params = { id: conversationId };
 const pathRefusal = 'conversation_not_found';
+
+/** Two contacts' conversation may not have begun: both name it alike. */
+function laneName(userId: string, to: NewMessage['to']): string {
+  return 'groupId' in to ? to.groupId : [userId, to.userId].toSorted().join(' ');
+}
 
 /** As every member sees it. */
 export function shownMessage(message: Message): object {
@@ -48,8 +55,19 @@ function post({ social }: AppDeps, quota: RollingQuota | undefined): Route {
     summary: 'Write to a contact or a group; who writes has read what stands above',
     body: messageBody,
     answer: { description: 'The message.', schema: answers.message },
-    problems: ['not_a_contact', 'group_not_found', 'message_not_found', 'rate_limited'],
+    problems: [
+      'not_a_contact',
+      'group_not_found',
+      'message_not_found',
+      'rate_limited',
+      'overloaded',
+    ],
     quota,
+    // They wait for the conversation's lock one by one.
+    lane: {
+      lanes: new Lanes(conversationWritersMax, conversationWaitingMax),
+      nameOf: ({ caller, body }) => laneName(caller.userId, body.to),
+    },
     async create(tx, { caller, body }) {
       const result = await social.postMessage(tx, { senderId: caller.userId, ...body });
       if (result.code !== 'posted') return { refusal: { code: result.code } };

@@ -1,4 +1,5 @@
 /** Messages while members come and go, and the transactions that a later share builds on. (E7, E8) */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Tx } from '../../engine/books/types.ts';
 import { postgresBooks } from '../../engine/books/postgres.ts';
@@ -58,6 +59,30 @@ test('numbers have no gap and counts are right, whoever comes and goes meanwhile
     // Who came in after the last message cannot name it.
     expect(read.json.unread ?? read.json.code).toBe(read.status === 200 ? 0 : 'message_not_found');
     expect((await under.conversation(userId, id)).unread).toBe(0);
+  }
+});
+
+test('a crowd in one conversation leaves connections to everybody else', async () => {
+  const id = await under.group('hot', 'fan');
+  const other = await under.group('hot', 'cool');
+  const holder = await under.pool.connect();
+  const say = (groupId: string, text: string) =>
+    under.ask('hot', 'POST', '/v1/messages', { to: { groupId }, text });
+  try {
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM conversation WHERE id = $1 FOR NO KEY UPDATE', [id]);
+    const crowd = Array.from({ length: 60 }, (_, n) => say(id, `${n}`));
+    const elsewhere = Promise.all([
+      say(other, 'hello'),
+      under.ask('cool', 'GET', '/v1/conversations'),
+    ]);
+    const inTime = await Promise.race([elsewhere, sleep(3_000)]);
+    await holder.query('COMMIT');
+    expect((inTime ?? []).map(({ status }) => status)).toEqual([201, 200]);
+    expect(new Set((await Promise.all(crowd)).map(({ status }) => status))).toEqual(new Set([201]));
+    expect(await under.all('fan', `/v1/conversations/${id}/messages`)).toHaveLength(60);
+  } finally {
+    holder.release();
   }
 });
 
