@@ -35,6 +35,8 @@ import { tradeGroupRoutes } from './routes/trade-groups.ts';
 import { tradeInvitationRoutes } from './routes/trade-invitations.ts';
 import { tradeJoinRequestRoutes } from './routes/trade-join-requests.ts';
 import { tradeSettingsRoutes } from './routes/trade-settings.ts';
+import { tradeWebhookRoutes } from './routes/trade-webhook.ts';
+import { tradeRoutes } from './routes/trades.ts';
 import { withdrawalRoutes } from './routes/withdrawals.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -72,6 +74,8 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...tradeInvitationRoutes(deps),
     ...tradeJoinRequestRoutes(deps),
     ...tradeSettingsRoutes(deps),
+    ...tradeWebhookRoutes(deps),
+    ...tradeRoutes(deps),
     ...streamRoutes(deps),
     ...receiveRoutes(),
     ...serviceRoutes(deps, () => {

@@ -7,6 +7,7 @@ import type { Clock } from '../engine/ports/clock.ts';
 import type { Social } from '../engine/social/port.ts';
 import type { TradeGroups } from '../engine/trade/port.ts';
 import type { TradePlatforms } from '../engine/trade-http/platforms.ts';
+import type { TradeIntake } from '../engine/trade-intake/port.ts';
 import type { AuthOptions } from './auth.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Streams } from './stream/streams.ts';
@@ -43,6 +44,7 @@ export interface AppDeps {
   readonly payments: Payments | undefined;
   readonly streams: Pick<Streams, 'open'>;
   readonly tradeGroups: TradeGroups;
+  readonly tradeIntake: TradeIntake;
   /** Default: none are connected. (T5) */
   readonly platforms?: TradePlatforms | undefined;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;

@@ -28,6 +28,8 @@ import { postgresStore } from '../engine/store/postgres.ts';
 import { startEngine } from '../engine/threads/engine.ts';
 import { postgresTradeGroups } from '../engine/trade/postgres.ts';
 import { tradePlatforms } from '../engine/trade-http/platforms.ts';
+import { intakeMetrics } from '../engine/trade-intake/meter.ts';
+import { postgresIntake } from '../engine/trade-intake/postgres.ts';
 import type { SandboxData, WorkersData } from '../engine/threads/protocol.ts';
 import { SupervisedThread } from '../engine/threads/supervised-thread.ts';
 import { createApp, createMetricsApp } from './app.ts';
@@ -134,6 +136,15 @@ async function start(config: Config): Promise<Logger> {
     cardKeys,
   });
   closers.push({ what: 'trade groups', close: () => tradeGroups.close() });
+  const tradeIntake = await postgresIntake({
+    url: databaseUrl,
+    observer,
+    poolMax: 4,
+    platforms: config.tradePlatforms,
+    publicUrl,
+    meter: intakeMetrics(registry),
+  });
+  closers.push({ what: 'trade intake', close: () => tradeIntake.close() });
 
   const lifecycle = { draining: false };
   const deps: AppDeps = {
@@ -143,6 +154,7 @@ async function start(config: Config): Promise<Logger> {
     payments: await openPayments(config, databaseUrl, cardKeys, { logger, observer }),
     streams,
     tradeGroups,
+    tradeIntake,
     platforms,
     clock: systemClock,
     randomBytes,

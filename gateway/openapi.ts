@@ -42,6 +42,7 @@ export function problemCodes(spec: Route): ProblemCode[] {
   ) {
     codes.add('invalid_request');
   }
+  if (spec.rawBody !== undefined) codes.add('body_too_large');
   if (spec.body !== undefined) {
     codes.add('invalid_json').add('body_too_large').add('unsupported_media_type');
   }
@@ -111,7 +112,12 @@ function operation(spec: Route): Json {
     ...parameters(spec.headers, 'header'),
   ];
   if (spec.idempotent === true) listed.push(idempotencyKey);
-  const security = { none: [], user: [{ bearer: [] }], operator: [{ bearer: ['operator'] }] };
+  const security = {
+    none: [],
+    optional: [{}, { bearer: [] }],
+    user: [{ bearer: [] }],
+    operator: [{ bearer: ['operator'] }],
+  };
   const shown: Json = {
     operationId: `${spec.method.toLowerCase()}${spec.path.replaceAll(/[^A-Za-z0-9]+(\w)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase())}`,
     tags: [spec.tag],
@@ -125,6 +131,10 @@ function operation(spec: Route): Json {
     const schema = jsonSchema(spec.body.schema, 'input');
     const content = { 'application/json': { schema } };
     shown['requestBody'] = { required: spec.body.required, content };
+  }
+  if (spec.rawBody !== undefined) {
+    const { description } = spec.rawBody;
+    shown['requestBody'] = { required: true, description, content: { '*/*': { schema: {} } } };
   }
   return shown;
 }

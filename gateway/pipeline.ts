@@ -29,6 +29,7 @@ export interface Pipeline {
 const nobody: Caller = { userId: '', operator: false, expiresAt: Infinity };
 const noValues = Object.freeze({});
 const noBody: BodyRead = { code: 'empty' };
+const noBytes = new Uint8Array();
 const challenge = 'Bearer realm="hongbao"';
 
 function unauthenticated(
@@ -102,7 +103,7 @@ export function handlerOf(
       const known = auth.known(authorization);
       if (known !== undefined) {
         caller = known;
-      } else {
+      } else if (authorization !== undefined || spec.auth !== 'optional') {
         const verifying = auth.verify(authorization);
         const verified = verifying instanceof Promise ? await verifying : verifying;
         if (verified.code !== 'verified') return unauthenticated(requestId, verified);
@@ -200,10 +201,18 @@ export function handlerOf(
           return assertNever(read);
       }
     }
+    let rawBody: Uint8Array = noBytes;
+    if (spec.rawBody !== undefined && incoming.hasBody()) {
+      const bytes = await incoming.bytes();
+      if (bytes === undefined || bytes.byteLength > spec.rawBody.bytesMax) {
+        return problem(requestId, 'body_too_large');
+      }
+      rawBody = bytes;
+    }
     if (errors !== undefined && errors.length > 0) {
       return problem(requestId, 'invalid_request', { errors: bounded(errors) });
     }
-    const call = { caller, requestId, path, query, headers, body, idempotencyKey };
+    const call = { caller, requestId, path, query, headers, body, rawBody, idempotencyKey };
     if (forwarder === undefined) return handle(call);
     const about = { batchId: path['id'] ?? '', userId: caller.userId };
     const sent = body === noValues ? undefined : body;

@@ -186,6 +186,13 @@ export const problemKinds = {
     'This server pays nothing out: it has no card keys.',
   ),
 
+  // Trades that come in (T8, T12)
+  platform_not_found: kind(404, 'Platform not found', 'No platform that pushes has this name.'),
+  trade_not_found: kind(404, 'Trade not found', 'The caller sees no trade with this id.'),
+  bad_signature: kind(403, 'Bad signature', 'The push is not signed as its platform signs.'),
+  push_too_old: kind(400, 'Push too old', 'The push was signed too long ago, or in the future.'),
+  push_malformed: kind(400, 'Push malformed', 'The push is none that its platform could send.'),
+
   // The server
   internal: kind(500, 'Internal error', 'Something went wrong here; it has been recorded.'),
   overloaded: kind(503, 'Overloaded', 'Too much work at the moment; repeat the request later.'),

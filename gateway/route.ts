@@ -22,6 +22,8 @@ export interface Call<
   /** By the names of `RouteSpec.headers`. */
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: B;
+  /** Of `RouteSpec.rawBody`; empty when nothing came. */
+  readonly rawBody: Uint8Array;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -40,7 +42,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly summary: string;
   /** Markdown, where a line does not tell all. */
   readonly description?: string;
-  readonly auth: 'none' | 'user' | 'operator';
+  /** `optional`: nobody, or whose token comes with it. */
+  readonly auth: 'none' | 'optional' | 'user' | 'operator';
   readonly params?: P;
   /** The answer when a path parameter cannot exist; otherwise it is named in a 400. */
   readonly pathRefusal?: ProblemCode;
@@ -48,6 +51,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   /** Headers of its own, by their usual spelling; an empty one counts as not given. */
   readonly headers?: Parameters;
   readonly body?: BodySpec<B>;
+  /** Instead of `body`: its bytes as they came, of whatever type. */
+  readonly rawBody?: { readonly bytesMax: number; readonly description: string };
   /** What is sent is kept nowhere in memory once it is answered. */
   readonly confidential?: boolean;
   /** Only the node that holds the shard of the batch `id` can answer. */

@@ -1,15 +1,12 @@
 /** What the gateway sees of trades that came in: pushes, the way to a trade's page, the information bar. (T8, T10–T13) */
-import type { Malformed, PlatformTrade, PushedFor } from '../ports/trade-platform.ts';
+import type { WebhookResult } from '../ports/trade-platform.ts';
 import type { PageAt, Paged } from '../social/port.ts';
 import type { TradeLink } from '../social/types.ts';
 
-/** A push whose signature was right. */
-export interface TradePush {
-  readonly deliveryId: string;
-  readonly pushedFor: PushedFor;
-  readonly trades: readonly PlatformTrade[];
-  readonly malformed: readonly Malformed[];
-}
+/** What the adapter of a platform has read of a push; see `TradePlatform.webhook`. */
+export type TradePush = WebhookResult;
+/** `repeated`: it was taken before. The rest is the adapter's refusal. */
+export type PushTaken = 'taken' | 'repeated' | Exclude<WebhookResult['code'], 'trades'>;
 
 /** A trade of somebody, as the other one in a conversation sees it. (T13) */
 export interface ContactTrade {
@@ -27,7 +24,7 @@ export interface TradeIntake {
    * Keeps and shows what a platform has pushed, in one transaction with the delivery's name: a replay is dropped, and the
    * same trade by another way changes nothing. Trades of accounts that nobody has given are passed over, and counted.
    */
-  take(platform: string, push: TradePush): Promise<'taken' | 'repeated'>;
+  take(platform: string, push: TradePush): Promise<PushTaken>;
   /**
    * The page of a trade: for whoever sees it in a group, and for whoever has the key of its link.
    *

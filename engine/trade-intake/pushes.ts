@@ -10,7 +10,7 @@ import { texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
 import { type Taken, takeIn } from './accept.ts';
 import type { IntakeContext } from './context.ts';
-import type { TradePush } from './port.ts';
+import type { PushTaken, TradePush } from './port.ts';
 import { type Origin, quarantined, quarantinedMalformed } from './quarantine.ts';
 import { inspect } from './safety.ts';
 
@@ -25,7 +25,11 @@ export async function takePush(
   context: IntakeContext,
   platform: string,
   push: TradePush,
-): Promise<'taken' | 'repeated'> {
+): Promise<PushTaken> {
+  if (push.code !== 'trades') {
+    context.meter.pushed(platform, push.code);
+    return push.code;
+  }
   const config = context.platforms.get(platform);
   assert(config !== undefined, 'a platform that pushes is configured');
   const at = context.now();

@@ -53,7 +53,7 @@ export const groupPage = z.strictObject({
 export const memberCount = z.strictObject({ id: conversationId, memberCount: quantity });
 
 const batchLink = z.strictObject({ batchId, url: z.url() });
-const tradeLink = z.strictObject({ tradeId: z.string(), url: z.url() });
+export const tradeLink = z.strictObject({ tradeId: z.string(), url: z.url() });
 /** What clients draw of a trade. (T11) */
 export const shownTrade = z.strictObject({
   title: z.string().meta({ description: 'As the platform gave it: to be rendered inert.' }),

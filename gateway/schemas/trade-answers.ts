@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { platformKinds, tradePaths } from '../../engine/trade-http/config.ts';
 import * as fields from './fields.ts';
-import { group } from './social-answers.ts';
-import { conversationId } from './social-fields.ts';
+import { group, shownTrade, tradeLink } from './social-answers.ts';
+import { conversationId, messageId } from './social-fields.ts';
 import { criteria, entryId, platformName, sharedType } from './trade-requests.ts';
 
 const next = z.string().optional().meta({ description: 'Cursor of the next page.' });
@@ -44,6 +44,19 @@ export const joinRequests = pageOf(joinRequest);
 
 export const candidates = pageOf(
   z.strictObject({ userId: fields.userId, name: z.string(), invited: z.boolean() }),
+);
+
+/** T13 */
+export const contactTrades = pageOf(
+  z.strictObject({
+    groupId: conversationId.meta({ description: 'A group that shows it to the caller.' }),
+    messageId,
+    types: z
+      .array(z.string())
+      .meta({ description: 'Types that its owner chose there and it is of.' }),
+    link: tradeLink,
+    trade: shownTrade,
+  }),
 );
 
 export const settings = z.strictObject({

@@ -26,6 +26,7 @@ import type {
 import { idArray } from '../../engine/core/id-list.ts';
 import type { Social } from '../../engine/social/port.ts';
 import type { TradeGroups } from '../../engine/trade/port.ts';
+import type { TradeIntake } from '../../engine/trade-intake/port.ts';
 
 interface Stored extends NewBatch {
   readonly id: string;
@@ -53,6 +54,11 @@ export const noSocial: Social = new Proxy({} as Social, {
   get: (_target, name) => () =>
     Promise.reject(new Error(`no social here, asked for ${String(name)}`)),
 });
+export const noTradeIntake: TradeIntake = new Proxy({} as TradeIntake, {
+  get: (_target, name) => () =>
+    Promise.reject(new Error(`no trades here, asked for ${String(name)}`)),
+});
+
 export const noTradeGroups: TradeGroups = new Proxy({} as TradeGroups, {
   get: (_target, name) => () =>
     Promise.reject(new Error(`no trade groups here, asked for ${String(name)}`)),

@@ -21,7 +21,7 @@ import type { Social } from '../../engine/social/port.ts';
 import type { TradePlatforms } from '../../engine/trade-http/platforms.ts';
 import type { StreamSettings } from '../../gateway/stream/settings.ts';
 import { Streams } from '../../gateway/stream/streams.ts';
-import { noSocial, noTradeGroups, World } from './doubles.ts';
+import { noSocial, noTradeGroups, noTradeIntake, World } from './doubles.ts';
 
 export const secret = 'a secret of the tests, long enough for HS256';
 export const audience = 'hongbao';
@@ -70,6 +70,7 @@ export function harness(
     settings = {} as Partial<StreamSettings>,
     payments = undefined as Payments | undefined,
     tradeGroups = noTradeGroups,
+    tradeIntake = noTradeIntake,
     platforms = undefined as TradePlatforms | undefined,
   } = {},
 ): Harness {
@@ -86,6 +87,7 @@ export function harness(
     social,
     payments,
     tradeGroups,
+    tradeIntake,
     platforms,
     streams,
     clock,

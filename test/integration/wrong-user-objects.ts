@@ -1,10 +1,15 @@
 /** Objects of users who are not Mallory, made over HTTP: what the wrong user is sent at. */
 import assert from 'node:assert/strict';
 import { type CardKey, Vault } from '../../engine/payment/vault.ts';
+import type { PlatformConfig } from '../../engine/trade-http/config.ts';
+import { genericPush, type Push } from '../../workers/sandbox/platform-push.ts';
+import { platformConfig } from './trade-support.ts';
 import type { Call, Said } from './wrong-user-support.ts';
 
 /** What a code follows from: the right user knows it. */
 export const cardKey: CardKey = { id: 'k1', key: new Uint8Array(32).fill(7) };
+/** Its accounts are user ids. */
+export const mall: PlatformConfig = platformConfig({ paths: ['same'] });
 
 export interface Objects {
   /** Confirmed; Sam's, for Bob, who claimed, and Cat, who did not. */
@@ -30,6 +35,10 @@ export interface Objects {
     readonly otherInvitation: string;
     readonly fayAsks: string;
     readonly gusAsks: string;
+    /** Sam's, shown there. */
+    readonly shown: string;
+    /** As the platform signs it, of the same again. */
+    readonly push: Push;
   };
 }
 
@@ -37,7 +46,7 @@ type Made = (
   ...asked: [userId: string, method: string, path: string, body?: unknown]
 ) => Promise<Said['json']>;
 
-async function makeTradeGroup(made: Made): Promise<Objects['trade']> {
+async function makeTradeGroup(made: Made, call: Call, at: number): Promise<Objects['trade']> {
   const invite = async (name: string, ...userIds: string[]) => {
     const group = await made('sam', 'POST', '/v1/trade-groups', { name, invite: userIds });
     const idOf = (userId: string): string =>
@@ -49,16 +58,36 @@ async function makeTradeGroup(made: Made): Promise<Objects['trade']> {
   await made('bob', 'POST', `/v1/invitations/${trade.idOf('bob')}/accept`);
   const ask = async (userId: string): Promise<string> =>
     (await made(userId, 'POST', `/v1/trade-groups/${trade.id}/join-requests`)).id;
+  const accounts = [{ platform: mall.name, account: 'sam' }];
+  await made('sam', 'PUT', `/v1/trade-groups/${trade.id}/settings`, { accounts, types: [] });
+  const push = pushOf('first', at);
+  const path = `/v1/trade-platforms/${mall.name}/webhook`;
+  const pushed = await call(undefined, 'POST', path, JSON.parse(push.body), push.headers);
+  assert.deepEqual(pushed, { status: 200, json: { status: 'taken' } });
+  const { items } = await made('bob', 'GET', `/v1/trade-groups/${trade.id}/messages`);
+  const [message] = items;
   return {
     group: trade.id,
     invitation: trade.idOf('cat'),
     otherInvitation: other.idOf('cat'),
     fayAsks: await ask('fay'),
     gusAsks: await ask('gus'),
+    shown: message.link.tradeId,
+    push: pushOf('again', at),
   };
 }
 
-export async function makeObjects(call: Call): Promise<Objects> {
+/** Of one trade of Sam's. */
+function pushOf(delivery: string, at: number): Push {
+  const [title, categories] = ['Kettle', ['home']];
+  const trade = { id: '1', account: 'sam', title, categories, price: 1, currency: 'CNY', at };
+  const wire = { ...trade, url: 'https://item.example/1', at: new Date(at).toISOString() };
+  const secret = mall.webhookSecret ?? '';
+  return genericPush([{ ...trade, raw: wire }], { secret, at, delivery });
+}
+
+/** @param at the server's time */
+export async function makeObjects(call: Call, at: number): Promise<Objects> {
   const made: Made = async (userId, method, path, body) => {
     const { status, json } = await call(userId, method, path, body);
     assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
@@ -97,7 +126,7 @@ export async function makeObjects(call: Call): Promise<Objects> {
   const held = { asset: 'CNY', amount: 1_000 };
   const { id: withdrawalId } = await made('sam', 'POST', '/v1/withdrawals', held);
   const code = new Vault([cardKey]).code(cardKey.id, withdrawalId);
-  const trade = await makeTradeGroup(made);
+  const trade = await makeTradeGroup(made, call, at);
   return {
     trade,
     batch: active.id,

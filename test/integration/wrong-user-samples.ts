@@ -1,11 +1,13 @@
 /** For each route that names an object, the request that only the right user may make of it. */
-import type { Objects } from './wrong-user-objects.ts';
+import { mall, type Objects } from './wrong-user-objects.ts';
 import type { Samples } from './wrong-user-support.ts';
 
 /** They name no object of a user, or are how one comes in. */
 export const withoutToken = [
   'postV1DevTokens',
   'getRId',
+  'getV1TradesIdLink',
+  'postV1TradePlatformsPlatformWebhook',
   'getLivez',
   'getReadyz',
   'getMetrics',
@@ -176,6 +178,20 @@ function tradeSamples(trade: Objects['trade']): Samples {
   const [fay, gus] = [trade.fayAsks, trade.gusAsks].map((requestId) => ({ ...path, requestId }));
   return {
     getV1TradeGroupsId: [{ path, entitled: 'bob' }],
+    getV1TradesIdLink: [
+      { path: { id: trade.shown }, entitled: 'bob' },
+      { path: { id: trade.shown }, query: '?k=wrong', entitled: 'sam' },
+      { path: { id: trade.shown }, entitled: 'sam', wrong: 'cat' },
+    ],
+    getV1ContactsUserIdTrades: [{ path: { userId: 'sam' }, entitled: 'bob' }],
+    postV1TradePlatformsPlatformWebhook: [
+      {
+        path: { platform: mall.name },
+        body: JSON.parse(trade.push.body),
+        entitled: 'the-mall',
+        entitledHeaders: trade.push.headers,
+      },
+    ],
     getV1TradeGroupsIdMessages: [{ path, entitled: 'bob' }],
     getV1TradeGroupsIdCandidates: [
       { path, entitled: 'sam' },

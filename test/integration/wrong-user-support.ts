@@ -32,6 +32,7 @@ export type Call = (
   method: string,
   path: string,
   body?: unknown,
+  headers?: Readonly<Record<string, string>>,
 ) => Promise<Said>;
 
 /** A request that `entitled` may make and `wrong` may not. */
@@ -44,6 +45,8 @@ export interface Sample {
   readonly entitled: string;
   /** Where being entitled is something that one knows. */
   readonly entitledBody?: unknown;
+  /** … or can sign. */
+  readonly entitledHeaders?: Readonly<Record<string, string>>;
   readonly wrong?: string;
   /** A deliberate other answer than 403 or 404. */
   readonly exception?: {
@@ -60,14 +63,14 @@ export type Samples = Readonly<Record<string, readonly Sample[]>>;
 export function callerOf(target: Target): Call {
   const tokens = new Map<string, string>();
   let keys = 0;
-  const send: Call = async (token, method, path, body) => {
-    const headers: Record<string, string> = {};
+  const send: Call = async (token, method, path, body, more) => {
+    const headers: Record<string, string> = { ...more };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     // Refusals are not kept under keys.
     if (method === 'POST') headers['idempotency-key'] = `key-${(keys += 1)}`;
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
-    const response = await target.fetch(path, { method, headers, ...init });
+    const response = await target.fetch(path, { method, headers, redirect: 'manual', ...init });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     const json: unknown = isJson ? JSON.parse(text) : undefined;
@@ -75,8 +78,8 @@ export function callerOf(target: Target): Call {
     if (spec !== undefined) assertDocumented(spec, response, json);
     return { status: response.status, json };
   };
-  return async (userId, method, path, body) => {
-    if (userId === undefined) return send(undefined, method, path, body);
+  return async (userId, method, path, body, more) => {
+    if (userId === undefined) return send(undefined, method, path, body, more);
     let token = tokens.get(userId);
     if (token === undefined) {
       const scopes = userId === 'operator' ? ['operator'] : [];
@@ -84,7 +87,7 @@ export function callerOf(target: Target): Call {
         .token as string;
       tokens.set(userId, token);
     }
-    return send(token, method, path, body);
+    return send(token, method, path, body, more);
   };
 }
 
@@ -107,6 +110,9 @@ async function documented(call: Call): Promise<Named[]> {
     })),
   );
 }
+
+const isOptional = ({ security }: Operation): boolean =>
+  security.some((one) => Object.keys(one).length === 0);
 
 const forOperators = ({ operation }: Named): boolean =>
   operation.security.some(({ bearer }) => bearer?.includes('operator') === true);
@@ -136,7 +142,7 @@ export async function findings(
       if (needsSample && mine.length === 0) tell('has no sample');
       if (path.startsWith('/v1/operator/') !== forOperators(named)) tell('scope and path differ');
 
-      if (operation.security.length === 0) {
+      if (!operation.security.some((one) => 'bearer' in one) || isOptional(operation)) {
         if (!withoutToken.includes(id)) tell('asks for no token');
       } else {
         const before = await contentOf(database);
@@ -179,14 +185,15 @@ export async function unproven(call: Call, samples: Samples): Promise<string[]> 
   for (const [id, list] of Object.entries(samples)) {
     const named = operations.find(({ operation }) => operation.operationId === id);
     if (named === undefined) continue;
-    for (const { entitled, path = {}, query = '', body, entitledBody = body } of list) {
+    for (const { entitled, path = {}, query = '', body, ...of } of list) {
       const { status, json } = await call(
         entitled,
         named.method,
         `${filled(named.path, path)}${query}`,
-        entitledBody,
+        of.entitledBody ?? body,
+        of.entitledHeaders,
       );
-      if (status >= 300) found.push(`${id}: ${entitled} gets ${status} ${json?.code ?? ''}`);
+      if (status >= 400) found.push(`${id}: ${entitled} gets ${status} ${json?.code ?? ''}`);
     }
   }
   return found;

@@ -9,6 +9,8 @@ import { postgresBooks } from '../../engine/books/postgres.ts';
 import { postgresPayments } from '../../engine/payment/postgres.ts';
 import { postgresSocial } from '../../engine/social/postgres.ts';
 import { postgresTradeGroups } from '../../engine/trade/postgres.ts';
+import { tradePlatforms } from '../../engine/trade-http/platforms.ts';
+import { postgresIntake } from '../../engine/trade-intake/postgres.ts';
 import { page } from '../../gateway/answer.ts';
 import { createApp } from '../../gateway/app.ts';
 import { openApiDocument } from '../../gateway/openapi.ts';
@@ -17,7 +19,7 @@ import { route, type Route } from '../../gateway/route.ts';
 import { harness } from '../gateway/harness.ts';
 import { freshDatabase, type TestDatabase } from '../setup/database.ts';
 import { startServer, type TestServer } from '../setup/server.ts';
-import { cardKey, makeObjects } from './wrong-user-objects.ts';
+import { cardKey, makeObjects, mall } from './wrong-user-objects.ts';
 import { samplesOf, withoutToken } from './wrong-user-samples.ts';
 import { callerOf, findings, unproven, type Target } from './wrong-user-support.ts';
 
@@ -34,6 +36,7 @@ describe('the server', () => {
       DATABASE_URL: database.url,
       THREADS: '1',
       CARD_KEYS: `${cardKey.id}:${Buffer.from(cardKey.key).toString('base64')}`,
+      TRADE_PLATFORMS: JSON.stringify([mall]),
     });
   });
   afterAll(() => server.end('SIGTERM'));
@@ -45,7 +48,7 @@ describe('the server', () => {
       fetch: (path, init) => fetch(`${server.url}${path}`, init),
     };
     const call = callerOf(target);
-    const samples = samplesOf(await makeObjects(call));
+    const samples = samplesOf(await makeObjects(call, Date.now()));
     expect(await findings(target, call, samples, withoutToken)).toEqual([]);
     // The same requests of the right users: it was the user that was refused, not the request.
     expect(await unproven(call, samples)).toEqual([]);
@@ -122,11 +125,14 @@ describe('a route without protection is found', () => {
       cardKeys: [cardKey],
       payments: { became() {}, codeSent() {} },
     });
+    const publicUrl = 'https://packets.example';
+    const platforms = tradePlatforms([mall], { publicUrl, now: Date.now });
     const tradeGroups = await postgresTradeGroups({
       url: own.url,
-      platforms: { info: () => undefined },
+      platforms,
       cardKeys: undefined,
     });
+    const tradeIntake = await postgresIntake({ url: own.url, platforms: [mall], publicUrl });
     const pool = new Pool({ connectionString: own.url, max: 2 });
     try {
       // The money of the doubles lies elsewhere.
@@ -135,7 +141,8 @@ describe('a route without protection is found', () => {
         await books.deposit(tx, credit);
         return { status: 201, body: null, keep: true };
       });
-      const { deps, routes } = harness({}, social, { payments, tradeGroups });
+      const doubles = { payments, tradeGroups, tradeIntake, platforms };
+      const { deps, routes } = harness({}, social, doubles);
       const added = rogues(pool);
       const table = [
         ...routes.filter(({ path }) => path !== '/openapi.json'),
@@ -158,7 +165,7 @@ describe('a route without protection is found', () => {
         fetch: async (path, init) => app.request(path, init),
       };
       const call = callerOf(target);
-      const objects = await makeObjects(call);
+      const objects = await makeObjects(call, deps.clock.now());
       const samples = samplesOf(objects);
       expect(
         await findings(
@@ -183,7 +190,7 @@ describe('a route without protection is found', () => {
         'getV1OperatorUsersId: scope and path differ',
       ]);
     } finally {
-      const opened = [social, books, payments, tradeGroups];
+      const opened = [social, books, payments, tradeGroups, tradeIntake];
       await Promise.all(opened.map((port) => port.close()));
       await pool.end();
       await own.drop();
