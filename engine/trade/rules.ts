@@ -1,9 +1,7 @@
 /** What may stand in a member's settings, as far as no stored row decides. Pure. (T5, T6) */
+import { folded } from '../trade-intake/classify.ts';
 import { isSystemType } from './system-types.ts';
 import type { GivenAccount, NewSettings, SharedType, WrongSetting } from './types.ts';
-
-/** Texts that readers take for the same. */
-const folded = (text: string): string => text.normalize('NFKC').trim().toLowerCase();
 
 export const accountKey = ({
   platform,

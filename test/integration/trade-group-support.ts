@@ -49,15 +49,16 @@ export interface TradeGroupsUnderTest extends SocialUnderTest {
   readonly pushed: (userId: string) => Promise<[Push['type'], Push['data']][]>;
 }
 
+/** @param cardKeys none: as a server that was given none */
 export async function tradeGroupsUnderTest(
-  cardKeys: readonly CardKey[] | undefined = [cardKey('k1', 1)],
+  cardKeys: readonly CardKey[] = [cardKey('k1', 1)],
 ): Promise<TradeGroupsUnderTest> {
   const env = { TRADE_PLATFORMS: JSON.stringify(configs) };
   const platforms = tradePlatforms(readTradePlatforms(new EnvironmentReader(env)), {
     publicUrl: 'https://packets.example',
     now: Date.now,
   });
-  const under = await socialUnderTest({ platforms, ...(cardKeys !== undefined && { cardKeys }) });
+  const under = await socialUnderTest({ platforms, ...(cardKeys.length > 0 && { cardKeys }) });
   const clock = { ...systemClock, now: () => under.clock.now };
   const pushes = await postgresPushes({ url: under.url, clock });
   const done: TradeGroupsUnderTest['done'] = async (userId, method, path, body) => {
