@@ -1,6 +1,4 @@
 /** Who is a friend: the questions that groups, messages and posts ask of contacts. (E7, E8) */
-import type { Tx } from '../books/types.ts';
-import { connectionOf } from '../books/context.ts';
 import { texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
 import { contactCode } from './contacts.ts';
@@ -8,16 +6,6 @@ import type { NotContacts } from './types.ts';
 
 /** A refusal names no more than these. */
 const namedMax = 100;
-
-/** See `Social.friendsOf`. */
-export async function friendsOf(tx: Tx, userId: string): Promise<readonly string[]> {
-  const { rows } = await connectionOf(tx).query<{ other: string }>({
-    name: 'friends-of',
-    text: `SELECT other FROM contact WHERE user_id = $1 AND state = ${contactCode.accepted} ORDER BY other`,
-    values: [userId],
-  });
-  return rows.map(({ other }) => other);
-}
 
 /** Who of `others` is no accepted contact of the user; undefined when all are. */
 export async function notContacts(

@@ -62,17 +62,6 @@ export async function membersAmong(
   return rows.map((row) => row.user_id);
 }
 
-/** See `Social.membersOf`. */
-export async function membersOf(tx: Tx, groupId: string): Promise<readonly string[]> {
-  if (!isConversationId(groupId)) return [];
-  const { rows } = await connectionOf(tx).query<{ user_id: string }>({
-    name: 'members-of',
-    text: 'SELECT user_id FROM member WHERE conversation = $1 ORDER BY user_id',
-    values: [groupId],
-  });
-  return rows.map((row) => row.user_id);
-}
-
 /** See `Social.addMembers`. */
 export async function addMembers(
   { now }: SocialContext,

@@ -61,8 +61,6 @@ export interface Social extends Pick<Books, 'once'> {
    * has posted, so under the conversation's lock: whoever comes in later does not see what was posted. (E8)
    */
   newcomers(tx: Tx, groupId: string, lastNo: number): Promise<readonly string[]>;
-  /** Accepted contacts as of the transaction's statement. (audience of feed and microblog, E8) */
-  friendsOf(tx: Tx, userId: string): Promise<readonly string[]>;
 
   createGroup(tx: Tx, input: NewGroup): Promise<CreateGroupResult>;
   /** Groups the user is in, newest first. */
@@ -89,8 +87,6 @@ export interface Social extends Pick<Books, 'once'> {
     userId: string,
     members: readonly string[],
   ): Promise<RemoveMembersResult>;
-  /** Everybody in a group or conversation, the sender included, as of the transaction's statement. (E8) */
-  membersOf(tx: Tx, groupId: string): Promise<readonly string[]>;
 
   /** One row and two counters, however many members; locks the conversation until the transaction ends. (E7, E10) */
   postMessage(tx: Tx, input: NewMessage): Promise<PostMessageResult>;

@@ -15,9 +15,8 @@ import {
 import { contacts } from './contact-pages.ts';
 import type { SocialContext } from './context.ts';
 import { conversations, markRead } from './conversations.ts';
-import { friendsOf } from './friends.ts';
 import { createGroup, group, groups } from './groups.ts';
-import { addMembers, membersOf, removeMembers } from './members.ts';
+import { addMembers, removeMembers } from './members.ts';
 import { messages, postMessage } from './messages.ts';
 import { comeIntoBeing, me, setProfile } from './people.ts';
 import type { Social } from './port.ts';
@@ -54,13 +53,11 @@ export async function postgresSocial(options: SocialOptions): Promise<Social> {
     unblockContact: (userId, otherId) => unblockContact(context, userId, otherId),
     audienceOf: (senderId, to) => audienceOf(context, senderId, to),
     newcomers,
-    friendsOf,
     createGroup: (tx, input) => createGroup(context, tx, input),
     groups: (userId, at) => groups(context, userId, at),
     group: (groupId, userId, at) => group(context, groupId, userId, at),
     addMembers: (tx, groupId, userId, members) => addMembers(context, tx, groupId, userId, members),
     removeMembers: (groupId, userId, members) => removeMembers(context, groupId, userId, members),
-    membersOf,
     postMessage: (tx, input) => postMessage(context, tx, input),
     conversations: (userId, at) => conversations(context, userId, at),
     messages: (conversationId, userId, at) => messages(context, conversationId, userId, at),
