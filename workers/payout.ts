@@ -73,23 +73,33 @@ async function step(deps: PayoutWorkerDeps, { kind, id }: WakeUp): Promise<void>
   }
 }
 
-/** What is due, whether anybody said a word or not. */
+/** What is due, whether anybody said a word or not. A withdrawal that cannot go on keeps no other one from doing so. */
 async function sweep(deps: PayoutWorkerDeps): Promise<void> {
   const { payments, bank, codeSender } = deps;
-  await payments.expireCodes(payoutSweepMax);
+  const expired = await Promise.allSettled([payments.expireCodes(payoutSweepMax)]);
   const codes = codeSender === undefined ? [] : await payments.dueCodes(payoutSweepMax);
   const payouts = bank === undefined ? [] : await payments.duePayouts(payoutSweepMax);
   const due: WakeUp[] = [
     ...codes.map((id) => ({ kind: 'code' as const, id })),
     ...payouts.map((id) => ({ kind: 'payout' as const, id })),
   ];
+  const steps = await say(deps, due);
+  const failed = [...expired, ...steps].find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason as Error;
+}
+
+/** @returns what became of the steps that were taken here because no word could be said */
+async function say(
+  deps: PayoutWorkerDeps,
+  due: readonly WakeUp[],
+): Promise<PromiseSettledResult<void>[]> {
   const added = await Promise.allSettled(due.map((wakeUp) => deps.wakeUps.add(wakeUp)));
   // A queue that is away delays nobody's money: then this worker takes them itself, a few at a time.
   const left = due.filter((_, i) => added[i]?.status === 'rejected');
+  const steps: PromiseSettledResult<void>[] = [];
   for (let i = 0; i < left.length; i += payoutConcurrency) {
     const part = left.slice(i, i + payoutConcurrency);
-    const steps = await Promise.allSettled(part.map((wakeUp) => step(deps, wakeUp)));
-    const failed = steps.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason as Error;
+    steps.push(...(await Promise.allSettled(part.map((wakeUp) => step(deps, wakeUp)))));
   }
+  return steps;
 }

@@ -36,7 +36,12 @@ export interface Guard {
 /** @param target a word for metrics: which server */
 export function guard(target: string, meter: OutsideMeter): Guard {
   const isUnclear = handleWhenResult((result) => (result as Asked<unknown>).kind === 'unclear');
-  const circuit = circuitBreaker(isUnclear, {
+  // A few orders that the bank does not understand must not hold everybody else's back.
+  const isDown = handleWhenResult((result) => {
+    const asked = result as Asked<unknown>;
+    return asked.kind === 'unclear' && !asked.isAlive;
+  });
+  const circuit = circuitBreaker(isDown, {
     breaker: new ConsecutiveBreaker(circuitFailuresMax),
     halfOpenAfter: new ExponentialBackoff({
       initialDelay: circuitOpenMsMin,

@@ -10,10 +10,10 @@ import {
 import { type Asked, guard } from './guard.ts';
 import {
   type JsonTarget,
+  notUnderstood,
   parsed,
   type Reply,
   sendJson,
-  unclear,
   type Unclear,
 } from './json-client.ts';
 import type { OutsideMeter } from './meter.ts';
@@ -123,7 +123,7 @@ function understood<Value>(
   if (reply.kind === 'unclear') return reply;
   const value = read(reply);
   if (value !== undefined) return { kind: 'answer', value };
-  return unclear(reply.status < 300 ? 'senseless' : `status_${reply.status}`);
+  return notUnderstood(reply);
 }
 
 function unknown({ reason }: Unclear): PayoutState {

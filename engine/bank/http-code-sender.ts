@@ -3,7 +3,7 @@ import { codeAnswerBytesMax, codeTimeoutMs } from '../limits.ts';
 import type { CodeSender } from '../ports/code-sender.ts';
 import { guard } from './guard.ts';
 import type { OutsideServer } from './http-bank.ts';
-import { parsed, sendJson, unclear } from './json-client.ts';
+import { notUnderstood, parsed, sendJson } from './json-client.ts';
 import type { OutsideMeter } from './meter.ts';
 import { codeTaken } from './wire.ts';
 
@@ -23,7 +23,7 @@ export function httpCodeSender(
         const reply = await sendJson(target, request);
         if (reply.kind === 'unclear') return reply;
         const isTaken = reply.status < 300 && parsed(codeTaken, reply)?.id === id;
-        return isTaken ? { kind: 'answer', value: true } : unclear(`status_${reply.status}`);
+        return isTaken ? { kind: 'answer', value: true } : notUnderstood(reply);
       });
       return asked.kind === 'answer';
     },

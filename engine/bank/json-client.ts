@@ -4,8 +4,15 @@
  */
 import type { ZodType } from 'zod';
 
-/** `silent`: nobody answered in time; `unreachable`: no connection, or it broke; others name what came instead. */
-export type Unclear = { readonly kind: 'unclear'; readonly reason: string };
+/**
+ * `silent`: nobody answered in time; `unreachable`: no connection, or it broke; others name what came instead.
+ * `isAlive`: the server understood and answered about this request alone; it says nothing about the next one.
+ */
+export type Unclear = {
+  readonly kind: 'unclear';
+  readonly reason: string;
+  readonly isAlive: boolean;
+};
 export type Reply = { readonly kind: 'reply'; readonly status: number; readonly body: unknown };
 
 export interface JsonTarget {
@@ -26,8 +33,8 @@ export interface JsonRequest {
   readonly body?: object;
 }
 
-export function unclear(reason: string): Unclear {
-  return { kind: 'unclear', reason };
+export function unclear(reason: string, isAlive = false): Unclear {
+  return { kind: 'unclear', reason, isAlive };
 }
 
 /** Never rejects. Follows no redirect: an order must not be carried on to somebody else. */
@@ -82,6 +89,15 @@ async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array 
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** Who may not enter is refused whatever he asks. */
+const entryStatuses = [401, 403];
+
+/** Of a reply that nobody here can make sense of. */
+export function notUnderstood({ status }: Reply): Unclear {
+  const reason = status < 300 ? 'senseless' : `status_${status}`;
+  return unclear(reason, !entryStatuses.includes(status));
 }
 
 /** What a reply says, or that it makes no sense. */

@@ -5,12 +5,17 @@ import type { Reporter } from '../journal/reporter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Consumer } from '../ports/journal.ts';
 import type { WorkQueue } from '../queues/open.ts';
-import { jobIdOf, type WakeUps, wakeUpOf } from './port.ts';
+import { jobIdOf, type WakeUpKind, type WakeUps, wakeUpOf } from './port.ts';
 
 export const queueName = 'payouts';
 
 /** Nothing of them is kept: what counts stands in Postgres. */
 const jobOptions: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+/** Jobs without a priority come first: a code is good for minutes, and a slow bank can make a long line of payouts. */
+const kindOptions: Readonly<Record<WakeUpKind, JobsOptions>> = {
+  code: {},
+  payout: { priority: 1 },
+};
 
 export function bullmqWakeUps(parts: {
   readonly queue: Pick<WorkQueue, 'add' | 'getJobCounts' | 'close'>;
@@ -37,7 +42,11 @@ export function bullmqWakeUps(parts: {
   return {
     async add(wakeUp) {
       checkOpen();
-      await queue.add(wakeUp.kind, '', { ...jobOptions, jobId: jobIdOf(wakeUp) });
+      await queue.add(wakeUp.kind, '', {
+        ...jobOptions,
+        ...kindOptions[wakeUp.kind],
+        jobId: jobIdOf(wakeUp),
+      });
     },
     async consume(handler, { concurrency }) {
       checkOpen();

@@ -16,7 +16,7 @@ export interface WakeUp {
 }
 
 export interface WakeUps {
-  /** One that still waits is not added twice. Rejects soon when the queue is away. */
+  /** One that still waits is not added twice; codes come before payouts. Rejects soon when the queue is away. */
   add(wakeUp: WakeUp): Promise<void>;
   /** A handler that rejects has done its best: the sweep comes again. */
   consume(

@@ -96,12 +96,21 @@ export async function expireCodesOf(context: PaymentContext, userId: string): Pr
   await expireEach(context, rows);
 }
 
+/** One that fails is no reason to leave the others. */
 async function expireEach(
   context: PaymentContext,
   rows: readonly { readonly id: string }[],
 ): Promise<number> {
   let expired = 0;
-  for (const { id } of rows) if (await expireCode(context, id)) expired += 1;
+  const errors: unknown[] = [];
+  for (const { id } of rows) {
+    try {
+      if (await expireCode(context, id)) expired += 1;
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
   return expired;
 }
 

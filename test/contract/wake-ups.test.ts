@@ -55,6 +55,16 @@ describe.concurrent.each(['redis', 'postgres'])('wake-ups on %s', (kind) => {
     expect(seen).toHaveLength(4);
   });
 
+  it('about codes do not wait behind payouts', async ({ onTestFinished: later }) => {
+    const { wakeUps } = await opened(kind, later);
+    for (let i = 0; i < 5; i += 1) await wakeUps.add({ kind: 'payout', id: `p-${i}` });
+    await wakeUps.add({ kind: 'code', id: 'c' });
+    const seen: string[] = [];
+    await wakeUps.consume(async ({ id }) => void seen.push(id), { concurrency: 1 });
+    await untilEmpty(wakeUps);
+    expect(seen).toEqual(['c', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4']);
+  });
+
   it('whose handler rejects leave as well, and the same can be said again', async ({
     onTestFinished: later,
   }) => {

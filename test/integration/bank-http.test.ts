@@ -182,6 +182,25 @@ describe('an order', () => {
   });
 });
 
+it('orders that the bank does not understand hold nobody else back', async () => {
+  const bank = await bankThat((request, response) => {
+    const isPoison = request.headers['idempotency-key'] !== 'w-1';
+    response.writeHead(isPoison ? 400 : 201, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(isPoison ? { code: 'bad_request' } : paid));
+  });
+  for (let i = 0; i <= circuitFailuresMax; i += 1) {
+    const said = await bank.payout(orderOf('poison'));
+    expect(said).toEqual({ code: 'unknown', reason: 'status_400' });
+  }
+  expect(await bank.payout(orderOf('w-1'))).toMatchObject({ code: 'paid' });
+});
+
+it('a bank that lets nobody in is left alone', async () => {
+  const bank = await answering(401, { code: 'unauthorized' });
+  for (let i = 0; i < circuitFailuresMax; i += 1) await bank.payout(orderOf('w-1'));
+  expect(await bank.payout(orderOf('w-1'))).toEqual({ code: 'unknown', reason: 'circuit_open' });
+});
+
 it('a bank that is down is left alone, and asked again after a while', async () => {
   let calls = 0;
   let isDown = true;

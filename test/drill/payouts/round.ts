@@ -56,7 +56,7 @@ async function strikeBank(system: PayoutSystem, dice: Dice, kills: PayoutKills):
     // Whatever it pays now, it tells nobody; with the first payment it is gone.
     await system.setFaults([{ kind: 'silent_after' }]);
     const before = system.lines().length;
-    for (let turn = 0; turn < 200 && system.lines().length === before; turn += 1) await sleep(5);
+    for (let turn = 0; turn < 400 && system.lines().length === before; turn += 1) await sleep(5);
     const hasPaid = system.lines().length > before;
     if ((await system.bank.kill()) && hasPaid) kills.bankAfterPaying += 1;
   }
@@ -91,7 +91,7 @@ function drawFaults(dice: Dice): FaultInput[] {
     ...orders.map((kind): FaultInput => ({ kind, percent: percent(), delayMs })),
     { kind: 'malformed', variant, percent: percent() },
     // For longer than we wait: so it is asked about while the bank does not know it.
-    { kind: 'forgotten', percent: percent(), delayMs: dice.between(3, 6) * patienceMs },
+    { kind: 'forgotten', percent: 2 * percent(), delayMs: dice.between(3, 6) * patienceMs },
     ...queries.map((kind): FaultInput => ({ kind, on: 'query', percent: percent(), delayMs })),
   ];
 }

@@ -18,7 +18,7 @@ import { type DeathStep, deathsIn } from './steps.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const workersCount = 3;
-const passesMax = 3;
+const passesMax = 12;
 
 export interface PayoutSystem {
   readonly databaseUrl: string;
