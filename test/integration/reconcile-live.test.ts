@@ -11,9 +11,9 @@ import type { Difference, Patience } from '../../engine/reconcile/difference.ts'
 import { reconcile } from '../../engine/reconcile/reconcile.ts';
 import { openPool } from '../../engine/store/pool.ts';
 import { type ReconcilingDeps, startReconciling } from '../../workers/reconcile-schedule.ts';
-import { type RunningSandbox, startSandbox } from '../contract/bank-support.ts';
 import { freshDatabase } from '../setup/database.ts';
-import { clientOf, type Client, startServer } from '../setup/server.ts';
+import type { Client } from '../setup/server.ts';
+import { paymentServer, type PaymentServer } from './payment-server-support.ts';
 import { until } from './payout-support.ts';
 
 const endings: (() => Promise<unknown>)[] = [];
@@ -21,13 +21,13 @@ afterEach(async () => {
   for (const end of endings.splice(0).toReversed()) await end();
 });
 
-async function databaseWithPool(): Promise<{ url: string; pool: Pool }> {
+async function databaseWithPool(): Promise<{ pool: Pool }> {
   const database = await freshDatabase();
   endings.push(() => database.drop());
   const { url } = database;
   const pool = await openPool({ url, poolMax: 4, applicationName: 'test' });
   endings.push(() => pool.end());
-  return { url, pool };
+  return { pool };
 }
 
 describe('beside a server at work', () => {
@@ -36,18 +36,14 @@ describe('beside a server at work', () => {
 
   /** Withdraws until told otherwise; some codes are wrong to the end. */
   async function withdraw(
+    { request, codeOf }: Pick<PaymentServer, 'request' | 'codeOf'>,
     user: Client,
     userId: string,
-    sandbox: RunningSandbox,
     goesOn: () => boolean,
   ) {
     for (let i = 0; goesOn(); i += 1) {
-      const requested = await user.post('/v1/withdrawals', { asset: 'CNY', amount: 100 + i });
-      if (requested.status !== 201) throw new Error(JSON.stringify(requested.body));
-      const id = String(requested.body['id']);
-      const { code } = await until('a code', () =>
-        sandbox.outbox.list(userId).find((item) => item.id === id),
-      );
+      const id = await request(user, 100 + i);
+      const code = await codeOf(userId, id);
       const others = Array.from({ length: 5 }, (_, by) => (Number(code) + 1 + by) % 1_000_000);
       const codes = i % 5 === 4 ? others.map((other) => String(other).padStart(6, '0')) : [code];
       for (const one of codes) await user.post(`/v1/withdrawals/${id}/verification`, { code: one });
@@ -72,29 +68,15 @@ describe('beside a server at work', () => {
     'payouts, claims and expiries are never taken for differences',
     { timeout: 90_000 },
     async () => {
-      const { url, pool } = await databaseWithPool();
-      const sandbox = await startSandbox();
-      endings.push(() => sandbox.close());
+      const { sandbox, ...under } = await paymentServer();
+      endings.push(() => under.close());
       for (const kind of ['error_before', 'error_after', 'refuse', 'stale'] as const)
         sandbox.faults.add({ kind, percent: 10 });
       sandbox.faults.add({ kind: 'late', delayMs: 1_000, percent: 20 });
       sandbox.faults.add({ kind: 'slow', delayMs: 300, percent: 20 });
-      const server = await startServer({
-        DATABASE_URL: url,
-        BANK_URL: `${sandbox.url}/bank`,
-        CODE_SENDER_URL: `${sandbox.url}/codes`,
-        CARD_KEYS: `k1:${Buffer.alloc(32, 5).toString('base64')}`,
-        WITHDRAWALS_PER_DAY: '10000',
-      });
-      endings.push(() => server.end('SIGTERM'));
-      const operator = await clientOf(server.url, 'olga', ['operator']);
-      const clients = await Promise.all(users.map((user) => clientOf(server.url, user)));
-      const card = { holderName: 'A B', cardNumber: '4111111111111111', bank: 'ICBC' };
-      for (const [i, userId] of users.entries()) {
-        const deposit = { userId, asset: 'CNY', amount: 1_000_000, reference: userId };
-        await operator.post('/v1/operator/deposits', deposit);
-        await clients[i]?.call('PUT', '/v1/payment/registration', card);
-      }
+      const clients = await Promise.all(users.map((user) => under.customer(user, 1_000_000)));
+      const pool = await openPool({ url: under.databaseUrl, poolMax: 2, applicationName: 'test' });
+      endings.push(() => pool.end());
 
       const real = httpBank({ url: `${sandbox.url}/bank`, token: undefined }, silentMeter);
       /** A list that is a second old when it comes. */
@@ -119,7 +101,7 @@ describe('beside a server at work', () => {
       const endsAt = performance.now() + loadMs;
       const goesOn = () => performance.now() < endsAt;
       const load = Promise.all([
-        ...clients.map((client, i) => withdraw(client, users[i] ?? '', sandbox, goesOn)),
+        ...clients.map((client, i) => withdraw(under, client, users[i] ?? '', goesOn)),
         ...clients.slice(0, 2).map((client) => give(client, clients, goesOn)),
       ]);
       // Longer than a payout rests between its tries here.
@@ -150,7 +132,7 @@ describe('beside a server at work', () => {
       expect(differences).toEqual([]);
       expect(listed).toBe(sandbox.books.records.length);
       expect(withdrawals).toBeGreaterThan(20);
-      expect((await operator.get('/v1/operator/audit')).body).toMatchObject({ ok: true });
+      expect((await under.operator.get('/v1/operator/audit')).body).toMatchObject({ ok: true });
     },
   );
 });
