@@ -1,11 +1,12 @@
 /**
  * Push streams on real processes: word goes from any node to any other, and a client sees every number once and in
- * order although its server is killed again and again (E12, T5).
+ * order although its server is killed again and again, or the database is (E12, T5).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { freshDatabase } from '../setup/database.ts';
 import { EventStream, type StreamEvent } from '../setup/event-stream.ts';
+import { ownPostgres } from '../setup/postgres.ts';
 import { StreamReader } from '../setup/stream-reader.ts';
 import { startRedis } from '../setup/redis.ts';
 import {
@@ -130,3 +131,53 @@ it('a server killed in the middle: every number once, in order', { timeout: 180_
   expect(pushes.map(({ id }) => Number(id))).toEqual(lines.map((_, i) => i + 1));
   expect(textsOf(pushes)).toEqual(lines);
 });
+
+it(
+  'a database that crashes, and one that hangs: streams stay open, every number once, in order',
+  { timeout: 180_000 },
+  async () => {
+    const postgres = await ownPostgres();
+    endings.push(() => postgres.remove());
+    await postgres.start();
+    const redis = await startRedis();
+    endings.push(() => redis.remove());
+    const { url } = await start({ DATABASE_URL: postgres.url, REDIS_URL: redis.url });
+    const tokens = { ann: await tokenOf(url, 'ann'), bob: await tokenOf(url, 'bob') };
+    await befriend(url, tokens);
+    const reader = new StreamReader(url, tokens.ann);
+    await reader.opened();
+
+    const bob = clientWith(url, tokens.bob);
+    const lines: string[] = [];
+    let isOver = false;
+    const saying = (async () => {
+      for (let n = 1; !isOver; n += 1) {
+        lines.push(`line-${n}`);
+        await sayTo(bob, 'ann', `line-${n}`);
+      }
+    })();
+    const further = (count: number) => {
+      const until = reader.pushes.length + count;
+      const told = () => reader.pushes.length;
+      return expect.poll(told, { timeout: 60_000 }).toBeGreaterThanOrEqual(until);
+    };
+    await further(20);
+    await postgres.crash();
+    await sleep(500);
+    await postgres.start();
+    await further(20);
+    await postgres.pause();
+    await sleep(2_000);
+    await postgres.resume();
+    await further(20);
+    isOver = true;
+    await saying;
+    await expect
+      .poll(() => reader.pushes.length, { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(lines.length);
+    await reader.stop();
+    expect(reader.connections).toBe(1);
+    expect(reader.pushes.map(({ id }) => Number(id))).toEqual(lines.map((_, i) => i + 1));
+    expect(textsOf(reader.pushes)).toEqual(lines);
+  },
+);
