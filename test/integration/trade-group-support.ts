@@ -29,6 +29,9 @@ const configs = [
   token: 'a token of the tests',
 }));
 
+const env = { TRADE_PLATFORMS: JSON.stringify(configs) };
+export const platformConfigs = readTradePlatforms(new EnvironmentReader(env));
+
 export interface TradeGroupsUnderTest extends SocialUnderTest {
   /** As a client sees it of one who is answered with success. */
   readonly done: (
@@ -53,8 +56,7 @@ export interface TradeGroupsUnderTest extends SocialUnderTest {
 export async function tradeGroupsUnderTest(
   cardKeys: readonly CardKey[] = [cardKey('k1', 1)],
 ): Promise<TradeGroupsUnderTest> {
-  const env = { TRADE_PLATFORMS: JSON.stringify(configs) };
-  const platforms = tradePlatforms(readTradePlatforms(new EnvironmentReader(env)), {
+  const platforms = tradePlatforms(platformConfigs, {
     publicUrl: 'https://packets.example',
     now: Date.now,
   });
