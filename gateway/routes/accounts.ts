@@ -54,6 +54,9 @@ export function accountRoutes({ books, engine }: AppDeps): Route[] {
     path: '/v1/accounts/:asset/entries',
     tag,
     summary: "The caller's account statement, newest entry first",
+    description:
+      'Money that moved. What a withdrawal holds until it is verified has not moved: it has no entry yet, and none at all ' +
+      'when the withdrawal is rejected.',
     auth: 'user',
     params: { asset: fields.asset },
     query: { cursor: fields.cursor, after: fields.after, limit: fields.pageLimit },
