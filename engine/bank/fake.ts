@@ -38,13 +38,17 @@ export function fakeBank(
       if (standing === 'conflict') return unknown('status_409');
       return fault?.kind === 'stale' ? { code: 'pending' } : stateOf(standing);
     },
-    async query(id) {
+    async query(id, terms) {
       const fault = faults.strike('query', id);
       if (fault?.kind === 'slow') await sleep(clock, fault.delayMs);
       const lost = lostAnswer(fault);
       if (lost !== undefined) return unknown(lost);
       const standing = books.find(id);
       if (standing === undefined) return { code: 'not_found' };
+      const { asset, amount } = standing.record;
+      if (terms !== undefined && (terms.asset !== asset || terms.amount !== amount)) {
+        return unknown('senseless');
+      }
       return fault?.kind === 'stale' ? { code: 'pending' } : stateOf(standing);
     },
     async *list(from, until): AsyncGenerator<ListedPayout> {

@@ -21,6 +21,7 @@ import {
   listAnswer,
   listedOf,
   notFoundAnswer,
+  type PayoutAnswer,
   payoutAnswer,
   refusalAnswer,
   stateOf,
@@ -56,10 +57,12 @@ export function httpBank(
       return asked.kind === 'answer' ? asked.value : unknown(asked);
     },
 
-    async query(id) {
+    async query(id, terms) {
       const path = `/payouts/${encodeURIComponent(id)}`;
       const asked = await guarded.ask<Queried>('query', true, async () =>
-        understood(await sendJson(target, { method: 'GET', path }), (reply) => queried(id, reply)),
+        understood(await sendJson(target, { method: 'GET', path }), (reply) =>
+          queried({ id, ...terms }, reply),
+        ),
       );
       return asked.kind === 'answer' ? asked.value : unknown(asked);
     },
@@ -100,19 +103,28 @@ function ordered(order: PayoutOrder, reply: Reply): PayoutState | undefined {
   if (![200, 201, 202].includes(reply.status)) return undefined;
   const answer = parsed(payoutAnswer, reply);
   if (answer === undefined) return undefined;
-  // Of another order, or of this id with other terms: a person has to look, and we keep asking.
-  const isThis =
-    answer.id === order.id && answer.asset === order.asset && answer.amount === order.amount;
-  return isThis ? stateOf(answer) : undefined;
+  return isOf(order, answer) ? stateOf(answer) : undefined;
 }
 
-function queried(id: string, reply: Reply): Queried | undefined {
+function queried(order: Asker, reply: Reply): Queried | undefined {
   if (reply.status === 404) {
-    return parsed(notFoundAnswer, reply)?.id === id ? { code: 'not_found' } : undefined;
+    return parsed(notFoundAnswer, reply)?.id === order.id ? { code: 'not_found' } : undefined;
   }
   if (reply.status !== 200) return undefined;
   const answer = parsed(payoutAnswer, reply);
-  return answer?.id === id ? stateOf(answer) : undefined;
+  return answer !== undefined && isOf(order, answer) ? stateOf(answer) : undefined;
+}
+
+/** What is known of the order that the bank is asked about. */
+type Asker = Pick<PayoutOrder, 'id'> & Partial<Pick<PayoutOrder, 'asset' | 'amount'>>;
+
+/** An answer of another order, or of this id with other terms: a person has to look, and we keep asking. */
+function isOf({ id, asset, amount }: Asker, answer: PayoutAnswer): boolean {
+  return (
+    answer.id === id &&
+    (asset === undefined || answer.asset === asset) &&
+    (amount === undefined || answer.amount === amount)
+  );
 }
 
 /** A reply that `read` cannot make sense of is none. */

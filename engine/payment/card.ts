@@ -1,7 +1,7 @@
 /** Bank cards: what a number must look like, what may be shown, and what must not slip out. (E17 ¶207) */
 import type { Card } from '../ports/bank.ts';
 import { cardDigitsMax, cardDigitsMin } from '../limits.ts';
-import type { Sealed, Vault } from './vault.ts';
+import { type Sealed, type Vault, VaultError } from './vault.ts';
 
 /** What leaves of a card. */
 export interface CardView {
@@ -10,6 +10,10 @@ export interface CardView {
 }
 
 const written = /^[0-9]+( [0-9]+)*$/;
+/** Codes of banks and branches are as short as this, and may look like a card's by chance. */
+const bankCodeDigitsMax = 12;
+/** Digits one by one or in groups, as people write numbers. */
+const digitGroups = /[0-9](?:[\s._/-]{0,3}[0-9])*/g;
 
 /** Digits in groups as on the card, 12 to 19 of them, with the right check digit (ISO/IEC 7812). */
 export function isCardNumber(text: string): boolean {
@@ -20,6 +24,19 @@ export function isCardNumber(text: string): boolean {
 
 export function digitsOf(text: string): string {
   return text.replaceAll(' ', '');
+}
+
+/** Whether somebody has put a card number, this one or another, where everybody reads it. */
+export function holdsCardNumber(text: string, cardNumber?: string): boolean {
+  // Wide and other digits count as well.
+  const runs = text.normalize('NFKC').match(digitGroups) ?? [];
+  return runs
+    .map((run) => run.replaceAll(/[^0-9]/g, ''))
+    .some(
+      (run) =>
+        (run.length > bankCodeDigitsMax && isCardNumber(run)) ||
+        (cardNumber !== undefined && run.includes(cardNumber)),
+    );
 }
 
 /** From the right every second digit counts twice; the sum of all decimal digits is a multiple of ten. */
@@ -57,16 +74,22 @@ export function sealCard(vault: Vault, card: Card, belongsTo: string): Sealed {
 
 /** @throws VaultError */
 export function openCard(vault: Vault, sealed: Sealed, belongsTo: string): Card {
-  const [holderName, cardNumber, bank] = JSON.parse(vault.open(sealed, belongsTo)) as [
-    string,
-    string,
-    string,
-  ];
+  const text = vault.open(sealed, belongsTo);
+  let fields: [string, string, string];
+  try {
+    fields = JSON.parse(text) as typeof fields;
+  } catch {
+    // What JSON.parse would say quotes the text.
+    throw new VaultError('what is sealed is no card');
+  }
+  const [holderName, cardNumber, bank] = fields;
   return { holderName, cardNumber, bank };
 }
 
-/** The bank's number of a payout, unless it is the card's. */
-export function withoutCard(reference: string, last4: string): string {
-  const digits = reference.replaceAll(/[ .-]/g, '');
-  return isCardNumber(digits) && digits.endsWith(last4) ? `…${last4}` : reference;
+/** What the bank calls a payout, as it can be stored: without the card's number, however its digits are grouped. */
+export function storableReference(reference: string, { cardNumber }: Card): string {
+  const grouped = new RegExp([...cardNumber].join('[\\s._/-]*'), 'g');
+  const masked = reference.replaceAll(grouped, `…${last4Of(cardNumber)}`);
+  // NUL could not be stored, and a payment that cannot be stored never ends.
+  return masked.toWellFormed().replaceAll(/\p{Cc}/gu, '\u{FFFD}');
 }

@@ -9,7 +9,7 @@ import type { PayoutState } from '../ports/bank.ts';
 import { transaction } from '../store/pool.ts';
 import { advance, decide } from './advance.ts';
 import { growing } from './backoff.ts';
-import { openCard, withdrawalRow, withoutCard } from './card.ts';
+import { openCard, withdrawalRow } from './card.ts';
 import type { PaymentContext } from './context.ts';
 import type { ClaimedPayout } from './port.ts';
 import { lockRow, sealedOf, statusNumbers, type SealedColumns } from './rows.ts';
@@ -110,8 +110,7 @@ function end(
   return decide(context, async (tx, connection) => {
     const row = await lockRow(connection, id);
     if (row === undefined) return { commit: false, value: false };
-    const beside =
-      reference === undefined ? {} : { bankReference: withoutCard(reference, row.last4) };
+    const beside = reference === undefined ? {} : { bankReference: reference };
     const became = await advance(tx, connection, row, event, context.now(), beside);
     return { commit: became !== undefined, value: became !== undefined, became };
   });

@@ -107,7 +107,7 @@ export interface PaymentSteps {
   duePayouts(limit: number): Promise<readonly string[]>;
   /** Takes one for a lease and stores that its order may have left, before it does. No connection is kept. */
   claimPayout(id: string): Promise<ClaimedPayout>;
-  /** Stores what the bank said. @returns false when it had ended before */
+  /** Stores what the bank said; a reference is stored as it is. @returns false when it had ended before */
   recordPayout(id: string, said: PayoutState, tries: number): Promise<boolean>;
   /** Ids of withdrawals whose code nobody has sent yet. */
   dueCodes(limit: number): Promise<readonly string[]>;

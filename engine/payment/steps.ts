@@ -4,9 +4,10 @@
  *
  * Guards invariant 7: an unknown outcome is asked about, never taken for a failure.
  */
-import type { Bank, PayoutState } from '../ports/bank.ts';
+import type { Bank, PayoutOrder, PayoutState } from '../ports/bank.ts';
 import type { CodeSender } from '../ports/code-sender.ts';
 import type { Observer } from '../ports/observer.ts';
+import { storableReference } from './card.ts';
 import type { PaymentSteps } from './port.ts';
 
 export interface PayoutDeps {
@@ -46,9 +47,9 @@ export async function payOnce(
       return 'unreadable';
     case 'claimed': {
       const { order, sentBefore, tries } = claimed;
-      const known = sentBefore ? await bank.query(id) : { code: 'not_found' as const };
+      const known = sentBefore ? await bank.query(id, order) : { code: 'not_found' as const };
       const said: PayoutState = known.code === 'not_found' ? await bank.payout(order) : known;
-      const isRecorded = await payments.recordPayout(id, said, tries);
+      const isRecorded = await payments.recordPayout(id, storable(said, order), tries);
       switch (said.code) {
         case 'paid':
         case 'failed':
@@ -59,6 +60,12 @@ export async function payOnce(
       }
     }
   }
+}
+
+function storable(said: PayoutState, { card }: PayoutOrder): PayoutState {
+  return said.code === 'paid'
+    ? { ...said, reference: storableReference(said.reference, card) }
+    : said;
 }
 
 export interface CodeDeps {

@@ -68,6 +68,10 @@ export class Vault {
     this.#keys = new Map(keys.map(({ id, key }) => [id, derive(key)]));
   }
 
+  has(keyId: string): boolean {
+    return this.#keys.has(keyId);
+  }
+
   seal(plain: string, belongsTo: string): Sealed {
     const keyId = this.currentKeyId;
     // Random 96 bits: with a key's 2^32 cards a repeat is still less likely than 2^-32.

@@ -1,4 +1,5 @@
 /** The check of the verification code. (E17 ¶211–213) */
+import { timingSafeEqual } from 'node:crypto';
 import { type Connection } from '../store/statements.ts';
 import { advance, decide } from './advance.ts';
 import type { PaymentContext } from './context.ts';
@@ -21,14 +22,13 @@ export function verify(
     const row = await lockRow(connection, id);
     if (row === undefined || row.user_id !== userId) return refuse('withdrawal_not_found');
     const state = stateOf(row);
-    const isRight = context.vault.isCode(row.code_key, id, given);
     switch (state.status) {
       case 'awaiting_verification':
-        return check(context, tx, connection, row, given, isRight);
+        return check(context, tx, connection, row, given);
       case 'processing':
       case 'paid':
       case 'failed':
-        if (!isRight) return refuse('not_awaiting_verification');
+        if (!wasRight(context, row, given)) return refuse('not_awaiting_verification');
         return { commit: false, value: { code: 'verified', withdrawal: shown(row) } };
       case 'rejected': {
         if (state.reason === 'code_expired') return refuse('code_expired');
@@ -54,14 +54,13 @@ async function check(
   connection: Connection,
   row: WithdrawalRow,
   given: string,
-  isRight: boolean,
 ): Promise<Checked> {
   const at = context.now();
   if (at >= row.code_expires_at) {
     const became = await advance(tx, connection, row, { kind: 'code_expired' }, at);
     return { commit: true, value: { code: 'code_expired' }, became };
   }
-  if (isRight) {
+  if (context.vault.isCode(row.code_key, row.id, given)) {
     const became = await advance(tx, connection, row, { kind: 'verified' }, at);
     if (became === undefined) return refuse('not_awaiting_verification');
     return { commit: true, value: { code: 'verified', withdrawal: became }, became };
@@ -76,7 +75,13 @@ async function check(
   return { commit: true, value, became: now?.status === 'rejected' ? now : undefined };
 }
 
+/** A repeat of the code that was used; nobody can tell any more once its key was taken away. */
+function wasRight({ vault }: PaymentContext, { code_key, id }: WithdrawalRow, given: string) {
+  return vault.has(code_key) && vault.isCode(code_key, id, given);
+}
+
 function isRepeated({ vault }: PaymentContext, row: WithdrawalRow, given: string): boolean {
   const { wrong_digest, code_key, id } = row;
-  return wrong_digest !== null && vault.digestOfWrong(code_key, id, given).equals(wrong_digest);
+  if (wrong_digest === null || !vault.has(code_key)) return false;
+  return timingSafeEqual(vault.digestOfWrong(code_key, id, given), wrong_digest);
 }

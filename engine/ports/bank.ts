@@ -54,8 +54,13 @@ export interface Bank {
   /**
    * `not_found`: the bank has no such order now; it may be sent (again, with the same id). It does not mean that an
    * order still on its way will not be paid.
+   *
+   * @param terms of our order; what the bank has under this id with other ones is no answer
    */
-  query(id: string): Promise<PayoutState | { readonly code: 'not_found' }>;
+  query(
+    id: string,
+    terms?: Pick<PayoutOrder, 'asset' | 'amount'>,
+  ): Promise<PayoutState | { readonly code: 'not_found' }>;
   /**
    * All payouts taken in [from, until), for reconciliation. One may come more than once, and the order is not to be
    * relied on. @throws BankUnavailable when the bank cannot be asked or its list makes no sense

@@ -48,6 +48,19 @@ export function bankContract(name: string, open: () => Promise<BankUnderTest>): 
       expect(JSON.stringify(books.records)).not.toContain('4111111111111111');
     });
 
+    it('does not know what became of an order with other terms', async () => {
+      const { bank } = under;
+      await bank.payout(orderOf('w-1'));
+      const terms = { asset: 'CNY', amount: 500 };
+      expect(await bank.query('w-1', terms)).toMatchObject({ code: 'paid' });
+      for (const other of [
+        { ...terms, amount: 501 },
+        { ...terms, asset: 'USD' },
+      ]) {
+        expect(await bank.query('w-1', other)).toMatchObject({ code: 'unknown' });
+      }
+    });
+
     it('keeps ids apart that need encoding', async () => {
       const { bank } = under;
       await bank.payout(orderOf('a/../b?c#d %'));

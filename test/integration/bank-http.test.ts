@@ -63,7 +63,8 @@ describe('an order', () => {
       try {
         await bank.payout(orderOf('w-1'));
         faults.add({ kind: 'malformed', variant, on: 'query' });
-        // Another amount of the same id is for reconciliation to find: a query does not know the order.
+        expect(await bank.query('w-1', orderOf('w-1'))).toMatchObject({ code: 'unknown' });
+        // Who does not know the terms is told what the bank has under the id.
         const code = variant === 'other_amount' ? 'paid' : 'unknown';
         expect(await bank.query('w-1')).toMatchObject({ code });
       } finally {

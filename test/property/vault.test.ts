@@ -3,11 +3,12 @@ import { createCipheriv, hkdfSync } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  holdsCardNumber,
   isCardNumber,
   maskedName,
   openCard,
   sealCard,
-  withoutCard,
+  storableReference,
 } from '../../engine/payment/card.ts';
 import { Vault, VaultError, type CardKey } from '../../engine/payment/vault.ts';
 
@@ -136,9 +137,41 @@ test('what is shown of a holder and of a bank’s words', () => {
   expect(maskedName('Anna Zhang')).toBe('A** Z**');
   expect(maskedName('张三')).toBe('张**');
   expect(maskedName(' 𠮷野  家 ')).toBe('𠮷** 家**');
-  expect(withoutCard('6222021234567890128', '0128')).toBe('…0128');
-  expect(withoutCard('6222 0212 3456 7890 128', '0128')).toBe('…0128');
-  expect(withoutCard('20261121000001', '0128')).toBe('20261121000001');
+});
+
+test('the bank’s reference is stored without the card, and so that it can be stored', () => {
+  const card = { holderName: 'A', cardNumber: '6222021234567890128', bank: 'B' };
+  const stored = (reference: string) => storableReference(reference, card);
+  expect(stored('6222021234567890128')).toBe('…0128');
+  expect(stored('6222 0212 3456 7890 128')).toBe('…0128');
+  expect(stored('PAY-20261121/6222-0212-3456-7890-128/7')).toBe('PAY-20261121/…0128/7');
+  expect(stored('20261121000001')).toBe('20261121000001');
+  expect(stored('R\u00001\n\uD800')).toBe('R\u{FFFD}1\u{FFFD}\u{FFFD}');
+});
+
+test('a card number is found where none belongs, however it is written', () => {
+  const number = '6222021234567890128';
+  for (const text of [
+    number,
+    `ICBC ${number}`,
+    '6222 0212 3456 7890 128',
+    '6222-0212-3456-7890-128.',
+    '6 2 2 2 0 2 1 2 3 4 5 6 7 8 9 0 1 2 8',
+    '６２２２０２１２３４５６７８９０１２８',
+  ]) {
+    expect(holdsCardNumber(text), text).toBe(true);
+  }
+  for (const text of ['ICBC', 'Bank 1, branch 20261121', '102100099996', `1${number}`]) {
+    expect(holdsCardNumber(text), text).toBe(false);
+  }
+  expect(holdsCardNumber(`1${number}`, number)).toBe(true);
+});
+
+test('what is sealed and no card says nothing of itself', () => {
+  const sealed = vault.seal('6222021234567890128 is no JSON', 'row');
+  const open = () => openCard(vault, sealed, 'row');
+  expect(open).toThrow(VaultError);
+  expect(open).not.toThrow(/6222/);
 });
 
 test('a card comes back whole', () => {

@@ -15,7 +15,7 @@ const mutations = {
   }),
   /** The bank does not know it now, so it never will. */
   'not-found-is-failed': (bank) => ({
-    query: async (id) => sure(await bank.query(id), 'not_found', refused),
+    query: async (...asked) => sure(await bank.query(...asked), 'not_found', refused),
   }),
   /** The bank has the order, so it will pay. */
   'pending-is-paid': (bank) => ({

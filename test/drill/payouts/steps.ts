@@ -84,8 +84,8 @@ export function mortalPayments<Steps extends PaymentSteps>(payments: Steps, deat
 export function mortalBank(bank: Bank, death: Death): Bank {
   return {
     list: (from, until) => bank.list(from, until),
-    async query(id) {
-      const said = await death.during('while_asking', () => bank.query(id));
+    async query(...asked) {
+      const said = await death.during('while_asking', () => bank.query(...asked));
       await death.at('after_asked');
       return said;
     },
