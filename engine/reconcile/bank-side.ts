@@ -194,5 +194,5 @@ function thereOf(row: SuspectRow): There | undefined {
   const state = stateOf(row.state);
   const { listed_asset: asset, listed_amount: amount, at } = row;
   if (state === undefined || asset === null) return undefined;
-  return { state, asset, amount, at, paidAt: undefined };
+  return { state, asset, amount, at, paidAt: undefined, isListed: true };
 }

@@ -14,6 +14,8 @@ export const bankKinds = [
   /** The bank paid under one id more than once. */
   'paid_twice',
   'paid_only_here',
+  /** The bank says "paid" when it is asked, but its list does not have it: so the list may lack other orders as well. */
+  'not_listed',
   /** The bank paid; here it is still under way. */
   'paid_only_there',
   /** The bank refused; here it is still under way. */
@@ -87,6 +89,8 @@ export interface There {
   readonly at: number;
   /** When it paid, where it says so. */
   readonly paidAt: number | undefined;
+  /** False: it is only known from asking. */
+  readonly isListed: boolean;
 }
 
 export interface Patience {
@@ -115,8 +119,9 @@ export function kindOf(
   const isPast = (at: number | undefined, ms: number) => at !== undefined && now - at > ms;
   switch (here.status) {
     case 'paid':
-      if (there?.state === 'paid' || !isPast(here.endedAt, graceMs)) return undefined;
-      return 'paid_only_here';
+      if (!isPast(here.endedAt, graceMs)) return undefined;
+      if (there?.state !== 'paid') return 'paid_only_here';
+      return there.isListed ? undefined : 'not_listed';
     case 'failed':
       if (there === undefined || there.state === 'failed') return undefined;
       if (!isPast(here.endedAt, graceMs)) return undefined;

@@ -169,7 +169,8 @@ async function askedAgain(bank: Pick<Bank, 'query'>, suspect: Suspect): Promise<
     case 'pending': {
       const paidAt = said.code === 'paid' ? said.at : undefined;
       const at = there?.at ?? here.verifiedAt ?? 0;
-      const now: There = { state: said.code, asset, amount, at, paidAt };
+      const isListed = there !== undefined;
+      const now: There = { state: said.code, asset, amount, at, paidAt, isListed };
       return { id, here, there: now };
     }
   }

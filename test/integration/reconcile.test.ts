@@ -433,6 +433,14 @@ test('a list that cannot be read to its end says nothing', async () => {
   await expect(comparing).rejects.toThrow(BankUnavailable);
 });
 
+test('a list that lacks what the bank says it has paid is not trusted', async () => {
+  later(longMs);
+  await it.payAt(ids['processing']!);
+  later(longMs);
+  it.bankHere.faults.add({ kind: 'stale', on: 'list' });
+  expect(await it.kinds()).toEqual(['not_listed', 'not_listed']);
+});
+
 test('a list out of order that names payouts twice is read as it is meant', async () => {
   it.bankHere.faults.add({ kind: 'twice', on: 'list' });
   expect(await it.compare()).toMatchObject({ listed: 3, differences: [] });

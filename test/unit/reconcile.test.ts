@@ -29,6 +29,7 @@ const there = (state: There['state'], more: Partial<There> = {}): There => ({
   amount: 5,
   at: now - 10_000,
   paidAt: undefined,
+  isListed: true,
   ...more,
 });
 
@@ -40,6 +41,8 @@ describe('between a withdrawal and the bank', () => {
     [here('paid', { endedAt: long }), there('paid', { amount: 6 }), 'amount_differs'],
     [here('processing'), there('pending', { asset: 'points' }), 'amount_differs'],
     [here('paid', { endedAt: long }), there('paid')],
+    [here('paid', { endedAt: long }), there('paid', { isListed: false }), 'not_listed'],
+    [here('paid', { endedAt: short }), there('paid', { isListed: false })],
     [here('paid', { endedAt: long }), there('pending'), 'paid_only_here'],
     [here('paid', { endedAt: long }), there('failed'), 'paid_only_here'],
     [here('paid', { endedAt: long }), undefined, 'paid_only_here'],
