@@ -1,4 +1,5 @@
 /** One account of a member's settings: what is to become of its row, and doing so. (T5, ¶80) */
+import { assert } from '../core/assert.ts';
 import { VaultError } from '../payment/vault.ts';
 import type { Connection } from '../store/statements.ts';
 import type { TradePath } from '../trade-http/config.ts';
@@ -6,10 +7,10 @@ import { type AccountRow, insertAccount, replaceSecret } from './accounts.ts';
 import type { TradeContext } from './context.ts';
 import type { Mapped } from './mappings.ts';
 import { pathOf } from './paths.ts';
-import { openSecret, sealSecret } from './secrets.ts';
+import { openSecret, sealSecret, type SecretColumns } from './secrets.ts';
 import type { GivenAccount, WrongSetting } from './types.ts';
 
-/** What is to become of an account's row. */
+/** What is to become of an account's row, and how its trades will come. */
 export interface Plan {
   readonly row: Mapped;
   readonly known: AccountRow | undefined;
@@ -17,6 +18,7 @@ export interface Plan {
   readonly secret: 'keep' | 'none' | { readonly text: string };
   readonly path: TradePath;
 }
+
 /** @param i its place in the request */
 export function planned(
   { platforms, vault }: TradeContext,
@@ -68,8 +70,12 @@ export async function carryOut(
 ): Promise<number> {
   const isNone = secret === 'none' && known?.secret === null;
   if (known !== undefined && (secret === 'keep' || isNone)) return known.id;
-  const sealed = vault && typeof secret === 'object' && sealSecret(vault, row, secret.text);
+  let sealed: SecretColumns | undefined;
+  if (typeof secret === 'object') {
+    assert(vault !== undefined, 'secrets are refused where there are no keys');
+    sealed = sealSecret(vault, row, secret.text);
+  }
   return known === undefined
-    ? insertAccount(connection, row, sealed || undefined, at)
-    : replaceSecret(connection, known.id, sealed || undefined);
+    ? insertAccount(connection, row, sealed, at)
+    : replaceSecret(connection, known.id, sealed);
 }

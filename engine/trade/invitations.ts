@@ -2,6 +2,7 @@
 import type { Tx } from '../books/types.ts';
 import { connectionOf } from '../books/context.ts';
 import { decodeCursor, pageOf } from '../books/cursor.ts';
+import { assert } from '../core/assert.ts';
 import { conversationIdPattern, groupMembersMax } from '../limits.ts';
 import { texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
@@ -147,12 +148,14 @@ export async function answerInvitation(
       );
       return rows[0] && invitationOf(rows[0]);
     };
-    const groupId = (await select())?.groupId;
-    const locked = groupId && (await lockGroup(connection, groupId, kind));
+    const found = await select();
+    if (found === undefined) return { code: 'invitation_not_found' };
+    const { groupId, inviterId } = found;
+    const locked = await lockGroup(connection, groupId, kind);
+    assert(locked !== undefined, 'groups are never deleted');
     // Again: it may have ended before the lock was got.
-    const invitation = await select();
-    if (!groupId || !locked || invitation === undefined) return { code: 'invitation_not_found' };
-    const { status, inviterId } = invitation;
+    const invitation = (await select()) ?? found;
+    const { status } = invitation;
     if (status === (accept ? 'accepted' : 'declined')) return { code: 'answered', invitation };
     if (status !== 'open') return { code: 'invitation_ended' };
     const at = context.now();

@@ -99,11 +99,10 @@ export async function putSettings(
     for (const plan of plans) ids.push(await carryOut(context, connection, plan, at));
     await replace(connection, { groupId, userId, ids, types: given.types, at });
     await dropUnused(connection, [userId], at);
-    const [pushed, others] = [true, false].map((isPushed) =>
-      plans.flatMap(({ path, row }) => ((path === 'push') === isPushed ? [row] : [])),
-    );
-    await wantMappings(connection, pushed ?? [], at);
-    await endMappings(connection, others ?? [], at);
+    const mapped = (isPushed: boolean) =>
+      plans.filter(({ path }) => (path === 'push') === isPushed).map(({ row }) => row);
+    await wantMappings(connection, mapped(true), at);
+    await endMappings(connection, mapped(false), at);
     if (await isTooMuch(connection, userId)) return { code: 'sharing_full' };
     const now = await read(connection, context, groupId, userId);
     assert(now !== undefined, 'the member cannot leave while the group is locked');
