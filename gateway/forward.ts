@@ -15,6 +15,7 @@ const toldHeader = 'x-hongbao-told';
 const keptRequestHeaders = ['authorization', 'idempotency-key'];
 const keptAnswerHeaders = [
   'content-type',
+  'cache-control',
   'retry-after',
   'idempotency-replayed',
   'ratelimit',

@@ -15,7 +15,7 @@ import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
 import { Remembered } from './remembered.ts';
 import type { Route } from './route.ts';
-import { bounded, checkBody, checkQuery } from './validate.ts';
+import { bounded, checkBody, checkQuery, shownName } from './validate.ts';
 import { loggable } from './log-error.ts';
 
 export interface Pipeline {
@@ -82,7 +82,7 @@ export function handlerOf(
   recorder: RouteRecorder,
 ): (incoming: Incoming) => Promise<Answer> {
   const { auth, log } = pipeline;
-  const forwarder = spec.atOwner === true ? pipeline.forwarder : undefined;
+  const forwarder = spec.atOwner === undefined ? undefined : pipeline.forwarder;
   const params = Object.entries(spec.params ?? {}).map(([name, schema]) => ({
     name,
     schema,
@@ -188,7 +188,10 @@ export function handlerOf(
           const parsed = parseBody(read.bytes);
           if (parsed.code === 'invalid_json') {
             const { field } = parsed;
-            const named = field === undefined ? undefined : [{ field, message: 'is not JSON' }];
+            const named =
+              field === undefined
+                ? undefined
+                : [{ field: shownName(field), message: 'is not JSON' }];
             return problem(requestId, 'invalid_json', { errors: named });
           }
           const checked = checkBody(spec.body, parsed.value, (errors ??= []));
@@ -216,6 +219,12 @@ export function handlerOf(
     if (forwarder === undefined) return handle(call);
     const about = { batchId: path['id'] ?? '', userId: caller.userId };
     const sent = body === noValues ? undefined : body;
+    if (spec.atOwner === 'refusals') {
+      const answer = await handle(call);
+      if (answer.status !== 403) return answer;
+      // What was told elsewhere a moment ago may not have come here yet.
+      return (await forwarder.forward(incoming, requestId, about, sent)) ?? answer;
+    }
     const elsewhere = forwarder.forward(incoming, requestId, about, sent);
     if (elsewhere !== undefined) return elsewhere;
     return forwarder.mark(incoming, await handle(call), about.batchId);

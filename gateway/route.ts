@@ -55,8 +55,8 @@ export interface RouteSpec<P extends Parameters, Q extends Parameters, B> {
   readonly rawBody?: { readonly bytesMax: number; readonly description: string };
   /** What is sent is kept nowhere in memory once it is answered. */
   readonly confidential?: boolean;
-  /** Only the node that holds the shard of the batch `id` can answer. */
-  readonly atOwner?: boolean;
+  /** Only the node that holds the shard of the batch `id` can answer; `refusals`: others can, but a 403 is for it to say. */
+  readonly atOwner?: true | 'refusals';
   /** Served on node's own request and response (direct.ts), because it is asked very often. */
   readonly direct?: boolean;
   /** Answers in time by itself, or may take long; others get 503 `unknown` after limits.requestTimeoutMs. */

@@ -76,3 +76,29 @@ test('either node shares, and either takes the repeat', async () => {
   for (const [place, seen] of places.entries())
     expect(seen).toEqual(ids.filter((_, i) => i % bodies.length === place).toReversed());
 });
+
+test('whoever was sent a packet may look at it at once, on either node', async () => {
+  const urls = nodes.map(({ url }) => url) as [string, string];
+  const senders = [await clientOf(urls[0], 'sends'), await clientOf(urls[1], 'sends')] as const;
+  const readers = [await clientOf(urls[0], 'looks'), await clientOf(urls[1], 'looks')] as const;
+  await senders[0].post('/v1/contacts', { userId: 'looks' });
+  await readers[0].post('/v1/contacts/sends/accept');
+  const seen: unknown[] = [];
+  for (let i = 0; i < 16; i += 1) {
+    const batch = { mode: 'fixed', count: 2, each: 3 };
+    const id = await activeBatch(urls[0], senders[0], 'sends', batch, []);
+    const to = { channel: 'im', to: ['looks'] };
+    const shared = await known(() => senders[(i % 2) as 0 | 1].post(`/v1/batches/${id}/share`, to));
+    const looks = readers.flatMap((reader) =>
+      ['', '/claims'].map((page) => known(() => reader.get(`/v1/batches/${id}${page}`))),
+    );
+    seen.push(shared.status, ...(await Promise.all(looks)).map(({ status }) => status));
+  }
+  expect(seen).toEqual(Array(16).fill([201, 200, 200, 200, 200]).flat());
+  const stranger = await clientOf(urls[1], 'stranger');
+  const { items } = (await senders[0].get('/v1/me/sent')).body as { items: { batchId: string }[] };
+  for (const { batchId } of items) {
+    const said = await stranger.get(`/v1/batches/${batchId}`);
+    expect([said.status, said.body['code']]).toEqual([403, 'forbidden']);
+  }
+});
