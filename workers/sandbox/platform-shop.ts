@@ -25,6 +25,8 @@ export class ShopRoutes {
     { readonly name: string; readonly categories: readonly string[] }
   >();
   readonly webhooks: Webhook[] = [];
+  /** How often orders were asked for. */
+  ordersAsked = 0;
 
   constructor(books: PlatformBooks, faults: PlatformFaults, token: string) {
     this.#books = books;
@@ -55,6 +57,7 @@ export class ShopRoutes {
   }
 
   #orders(query: URLSearchParams, key: string): PlatformDecision {
+    this.ordersAsked += 1;
     const customer = query.get('customer') ?? '';
     const fault = this.#faults.strike('trades', customer);
     if (this.#books.secretOf(customer) !== key || fault?.kind === 'expired') {
