@@ -12,7 +12,7 @@ import {
   type Patience,
 } from '../engine/reconcile/difference.ts';
 import { reconcileAlone } from '../engine/reconcile/reconcile.ts';
-import { repeat } from './repeat.ts';
+import { repeat, type Repetition } from './repeat.ts';
 
 export interface ReconcilingDeps {
   readonly pool: Pool;
@@ -21,11 +21,12 @@ export interface ReconcilingDeps {
   readonly registry: Registry;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Between two runs, and before the first; default: the limits. */
-  readonly everyMs?: number;
-  readonly firstMs?: number;
+  /** Default: the limits. */
+  readonly rhythm?: Repetition;
   readonly patience?: Patience;
 }
+
+const rhythmDefault: Repetition = { intervalMs: reconcileIntervalMs, firstMs: reconcileFirstMs };
 
 /** What a run came to. */
 type Result = 'agree' | 'differ' | 'failed';
@@ -66,8 +67,7 @@ export function startReconciling(deps: ReconcilingDeps): () => Promise<void> {
     observer.log('error', 'reconciliation found differences: npm run reconcile', detail);
   };
 
-  const { everyMs = reconcileIntervalMs, firstMs = reconcileFirstMs } = deps;
-  const stop = repeat(run, { intervalMs: everyMs, firstMs }, observer);
+  const stop = repeat(run, deps.rhythm ?? rhythmDefault, observer);
   return () => {
     stopping.abort();
     return stop();

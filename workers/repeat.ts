@@ -2,12 +2,13 @@
 import type { Observer } from '../engine/ports/observer.ts';
 
 /** Periodic work rests this many times as long as it took. */
-const restFactor = 30;
+const restFactorDefault = 30;
 
 export interface Repetition {
   readonly intervalMs: number;
   /** Until the first time; default: the interval. */
   readonly firstMs?: number;
+  readonly restFactor?: number;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface Repetition {
  */
 export function repeat(
   work: () => Promise<void>,
-  { intervalMs, firstMs = intervalMs }: Repetition,
+  { intervalMs, firstMs = intervalMs, restFactor = restFactorDefault }: Repetition,
   observer: Pick<Observer, 'log'>,
 ): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();

@@ -1,12 +1,13 @@
 /**
- * Withdrawals and packets against the ledger: one snapshot, so that what moves meanwhile is never taken for a difference.
+ * Withdrawals and packets against the ledger. Each query reads both of its sides in one statement, and so in one snapshot:
+ * what moves meanwhile is never taken for a difference.
+ *
  * Guards invariant 1 by telling which row breaks it; the audit says that there is one.
  */
 import type { PoolClient } from 'pg';
 import { withdrawalMovements } from '../books/audit-withdrawals.ts';
 import { statusNumbers } from '../payment/rows.ts';
 import { inFlightAccount, paidOutAccount } from '../store/ledger.ts';
-import { beginSnapshot } from '../store/pool.ts';
 import { bounded, slowQuery } from './session.ts';
 
 const { awaiting_verification: awaiting, processing, paid } = statusNumbers;
@@ -50,13 +51,10 @@ const queries = [
 
 /** Puts what the ledger says otherwise into `found`. */
 export async function findLedgerDifferences(session: PoolClient): Promise<void> {
-  // Temporary tables may be written to in a transaction that only reads.
-  await session.query(beginSnapshot);
   for (const query of queries) {
     await slowQuery(
       session,
       `INSERT INTO found (kind, id, account, asset, here, amount_here, amount_there, since) ${query}`,
     );
   }
-  await session.query('COMMIT');
 }

@@ -158,7 +158,7 @@ async function askedAgain(bank: Pick<Bank, 'query'>, suspect: Suspect): Promise<
   if (here === undefined) return suspect;
   const { asset, amount } = here;
   if (there !== undefined && (there.asset !== asset || there.amount !== amount)) return suspect;
-  const said = await bank.query(id);
+  const said = await bank.query(id, { asset, amount });
   switch (said.code) {
     case 'unknown':
       return suspect;

@@ -138,6 +138,8 @@ describe('beside a server at work', () => {
 });
 
 describe('the schedule', () => {
+  const often = { intervalMs: 10, firstMs: 0, restFactor: 0 };
+
   /** A bank with one payout that nobody ordered, and how many lists are read at the same time. */
   function strangeBank() {
     const state = { under: 0, most: 0, lists: 0, isBroken: false, items: 1 };
@@ -175,7 +177,7 @@ describe('the schedule', () => {
         void lines.push(`${level} ${message} ${JSON.stringify(detail)}`),
     };
     const deps = { pool, bank, observer, registry, now: Date.now };
-    const stop = startReconciling({ ...deps, everyMs: 20, firstMs: 0 });
+    const stop = startReconciling({ ...deps, rhythm: often });
     endings.push(stop);
     const kinds = 'hongbao_reconcile_differences';
     const times = 'hongbao_reconcile_timestamp_seconds';
@@ -212,7 +214,7 @@ describe('the schedule', () => {
     const { bank, state } = strangeBank();
     const deps = { pool, bank, observer: silentObserver, now: Date.now };
     const stops = Array.from({ length: 3 }, () =>
-      startReconciling({ ...deps, registry: new Registry(), everyMs: 1, firstMs: 0 }),
+      startReconciling({ ...deps, registry: new Registry(), rhythm: often }),
     );
     endings.push(() => Promise.all(stops.map((stop) => stop())));
     await until('some runs', () => (state.lists > 4 ? true : undefined));
@@ -225,7 +227,7 @@ describe('the schedule', () => {
     state.items = 1e9;
     const registry = new Registry();
     const observer = { log: () => expect.unreachable('nothing is to be told') };
-    const stop = startReconciling({ pool, bank, observer, registry, now: Date.now, firstMs: 0 });
+    const stop = startReconciling({ pool, bank, observer, registry, now: Date.now, rhythm: often });
     await until('a run', () => (state.under > 0 ? true : undefined));
     await sleep(100);
     await stop();
