@@ -15,7 +15,7 @@ import type { RouteRecorder } from './metrics.ts';
 import { problem, type FieldError } from './problems.ts';
 import { Remembered } from './remembered.ts';
 import type { Route } from './route.ts';
-import { bounded, checkBody, checkQuery, shownName } from './validate.ts';
+import { bounded, checkBody, checkQuery } from './validate.ts';
 import { loggable } from './log-error.ts';
 
 export interface Pipeline {
@@ -188,10 +188,7 @@ export function handlerOf(
           const parsed = parseBody(read.bytes);
           if (parsed.code === 'invalid_json') {
             const { field } = parsed;
-            const named =
-              field === undefined
-                ? undefined
-                : [{ field: shownName(field), message: 'is not JSON' }];
+            const named = field === undefined ? undefined : [{ field, message: 'is not JSON' }];
             return problem(requestId, 'invalid_json', { errors: named });
           }
           const checked = checkBody(spec.body, parsed.value, (errors ??= []));
