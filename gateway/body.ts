@@ -1,5 +1,6 @@
 /** Request bodies: bounded, UTF-8, JSON, and exact about numbers. */
 import type { Incoming } from './incoming.ts';
+import { shownName } from './validate.ts';
 
 export type BodyRead =
   | { readonly code: 'empty' }
@@ -39,7 +40,8 @@ function parse(text: string): BodyParsed {
       : JSON.parse(text);
     return { code: 'json', value };
   } catch {
-    return { code: 'invalid_json', field: noNumber.exec(text)?.[1] };
+    const field = noNumber.exec(text)?.[1];
+    return { code: 'invalid_json', field: field === undefined ? undefined : shownName(field) };
   }
 }
 

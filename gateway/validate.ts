@@ -1,5 +1,6 @@
 /** Runs schemas over bodies and parameters and names every offending field. */
 import type { z } from 'zod';
+import { codeDigits } from '../engine/limits.ts';
 import type { FieldError } from './problems.ts';
 
 /** A body: the schema for types and OpenAPI, and finer rules where one schema cannot name all. */
@@ -19,13 +20,19 @@ export type Parameters = Readonly<Record<string, z.ZodType>>;
 const errorsMax = 100;
 const nameLengthMax = 100;
 
+/** The name of a field as an answer repeats it. With so many digits it is none: somebody's number got into its place. */
+export function shownName(name: string): string {
+  const hasNumber = name.replaceAll(/[^0-9]/g, '').length >= codeDigits;
+  return (hasNumber ? name.replaceAll(/[0-9]/g, '*') : name).slice(0, nameLengthMax);
+}
+
 function fieldName(path: readonly PropertyKey[], key?: string): string {
   let name = '';
   for (const part of key === undefined ? path : [...path, key]) {
     if (typeof part === 'number') name += `[${part}]`;
     else name += name === '' ? String(part) : `.${String(part)}`;
   }
-  return name === '' ? 'body' : name.slice(0, nameLengthMax);
+  return name === '' ? 'body' : shownName(name);
 }
 
 /** zod's issues as field errors: the first of each field, and one for each unknown key. */
