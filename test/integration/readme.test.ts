@@ -1,4 +1,4 @@
-/** The walk-through of the README, run as written (only the address differs). */
+/** The walk-throughs of the README, run as written (only the addresses differ). */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -122,3 +122,57 @@ it('the README walk-through works as written', { timeout: 90_000 }, async () => 
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+it(
+  'the trade groups of the README work as written (T1–T7, T9, T11–T14)',
+  { timeout: 90_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hongbao-readme-'));
+    const sandboxPort = String(await freePort());
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, platforms = ''] = /^TRADE_PLATFORMS='(.*)' npm start$/m.exec(readme) ?? [];
+    const server = await startServer({
+      DATA_DIR: folder,
+      SANDBOX_PORT: sandboxPort,
+      TRADE_PLATFORMS: platforms.replace(':8081', `:${sandboxPort}`),
+    });
+    try {
+      const shell = readme.match(/^(API=|token\(\)|call\(\)).*$/gm)?.join('\n') ?? '';
+      const script = `${shell}\n${shellBlocks(readme, 'Trade groups')}`
+        .replace('http://localhost:8080', server.url)
+        .replace('http://localhost:8081', `http://localhost:${sandboxPort}`)
+        .replaceAll('\ncall ', '\necho; call ')
+        .replaceAll('\ncurl ', '\necho; curl ');
+      const { PATH, HOME } = process.env;
+      const { stdout } = await run('bash', ['-euc', script], { env: { PATH, HOME } });
+      const lines = stdout.split('\n').filter((line) => line !== '');
+      const [accepted, contacts, approved, settings, messages, comment, page, bar, left] =
+        lines.map((line) =>
+          line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : line,
+        );
+      expect(lines).toHaveLength(9);
+      const group = (accepted as { groupId: string }).groupId;
+      expect(accepted).toMatchObject({ inviteeId: 'joy', status: 'accepted' });
+      const prompt = { id: group, name: '共享一族', member: false };
+      expect(contacts).toMatchObject({ items: [{ userId: 'linking', tradeGroups: [prompt] }] });
+      expect(approved).toMatchObject({ userId: 'mary', status: 'approved' });
+      const account = { platform: 'mall', account: 'joy@mall' };
+      expect(settings).toMatchObject({
+        accounts: [{ ...account, hasSecret: true, path: 'poll', state: 'active' }],
+        types: [{ name: 'electronics' }, { name: 'Tea' }],
+      });
+      expect(stdout).not.toContain('sesame');
+      // The bread is not there.
+      const [trade, ...others] = (messages as { items: { id: string }[] }).items;
+      expect(others).toEqual([]);
+      expect(trade).toMatchObject({ kind: 'trade', senderId: 'joy' });
+      expect(comment).toMatchObject({ senderId: 'mary', text: 'Any good?', replyTo: trade!.id });
+      expect(page).toMatch(/^https:\/\/shop\.example\/trades\/\d+$/);
+      expect(bar).toMatchObject({ items: [{ messageId: trade!.id, groupId: group }] });
+      expect(left).toEqual({ id: group, memberCount: 2 });
+    } finally {
+      await server.end('SIGTERM');
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+);

@@ -39,6 +39,8 @@ export class PlatformBooks {
   /** By account: whose trades are pushed, and to whom they belong in the messaging system. */
   readonly mappings = new Map<string, { readonly userId: string; readonly webhookUrl: string }>();
   logins = 0;
+  /** Times that an account's trades were asked for and given. */
+  readonly #polls = new Map<string, number>();
   #lastId = 1_000;
 
   constructor(now: () => number = () => Date.now()) {
@@ -109,6 +111,19 @@ export class PlatformBooks {
   accountOfSession(session: string): string | undefined {
     const known = this.#sessions.get(session);
     return known === undefined || known.expiresAt <= this.now() ? undefined : known.account;
+  }
+
+  polled(account: string): void {
+    this.#polls.set(account, (this.#polls.get(account) ?? 0) + 1);
+  }
+
+  /** Without their secrets. */
+  get accounts(): readonly object[] {
+    return [...this.#accounts.keys()].map((account) => ({
+      account,
+      trades: this.tradesOf(account).length,
+      polls: this.#polls.get(account) ?? 0,
+    }));
   }
 
   endSessions(): void {

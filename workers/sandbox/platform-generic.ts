@@ -82,6 +82,7 @@ export class GenericRoutes {
     const cursor = `t${from + page.length}`;
     const more = from + page.length < all.length;
     const trades = disturbed(page.map(wireOf), fault, brokenTrades);
+    this.#books.polled(account);
     return { answer: { status: 200, body: { trades, cursor, more } }, fault };
   }
 

@@ -89,6 +89,8 @@ export class SandboxPlatform {
         body: { code: 'bad_request', detail: z.prettifyError(error) },
       });
     switch (`${request.method} ${path}`) {
+      case 'GET /':
+        return write(response, { status: 200, body: { accounts: this.books.accounts } });
       case 'POST /': {
         const parsed = controlSchema.safeParse(await readBody(request));
         if (!parsed.success) return bad(parsed.error);

@@ -1,4 +1,6 @@
-/** The sandbox over HTTP: `/bank`, `/codes` as deploy/bank-api.md has them, `/faults`, and the outbox. */
+/**
+ * The sandbox over HTTP: `/bank`, `/codes` as deploy/bank-api.md has them, `/faults`, the outbox, and a trade platform.
+ */
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
@@ -9,6 +11,7 @@ import { BankRoutes, type Decided } from './bank-routes.ts';
 import { openLineFile } from './line-file.ts';
 import { Outbox } from './outbox.ts';
 import { outboxPage } from './page.ts';
+import { SandboxPlatform } from './platform-server.ts';
 
 export interface SandboxOptions {
   /** What the bank has done is kept there; undefined: in memory. */
@@ -45,6 +48,10 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const faults = new Faults(random);
   const outbox = new Outbox();
   const bank = new BankRoutes(books, faults);
+  const platform = new SandboxPlatform({
+    token: 'sandbox-platform-token',
+    webhookSecret: 'sandbox-webhook-secret',
+  });
 
   const takeCode = (body: object | undefined): Decided => {
     const parsed = codeSchema.safeParse(body);
@@ -109,6 +116,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '/', 'http://sandbox');
+    if (await platform.handle(request, response, url)) return;
     if (!/^\/(bank|codes)\//.test(url.pathname)) return show(request, response, url);
     if (!isAllowed(request, options.token))
       return write(response, { status: 401, body: { code: 'unauthorized' } });
