@@ -4,7 +4,6 @@
  */
 import { expect, it } from 'vitest';
 import type { FaultInput } from '../../engine/bank/faults.ts';
-import { openPool } from '../../engine/store/pool.ts';
 import { readPayoutBooks } from '../drill/payouts/books.ts';
 import { checkPayouts } from '../drill/payouts/check.ts';
 import { mutatedBank, payoutMutants } from '../drill/payouts/mutants.ts';
@@ -25,7 +24,6 @@ const faults: readonly FaultInput[] = [
 
 async function findingsOf(mutant: string | undefined): Promise<string[]> {
   const under = await payoutsUnderTest(patienceMs);
-  const pool = await openPool({ url: under.url, applicationName: 'test', poolMax: 1 });
   const worker = await under.worker({ bank: mutatedBank(under.bank, mutant) });
   try {
     const told = await Promise.all(
@@ -42,14 +40,13 @@ async function findingsOf(mutant: string | undefined): Promise<string[]> {
     await new Promise((resolve) => setTimeout(resolve, 8 * patienceMs));
     const { records } = under.sandbox.books;
     const lines = records.map((order) => ({ line: 'order', order }) as const);
-    const books = await readPayoutBooks(pool, under.books, { lines, told });
+    const books = await readPayoutBooks(under.pool, under.books, { lines, told });
     expect(books.ours.map((one) => one.amount)).toEqual(faults.map(() => amount));
     const findings = new Findings();
     checkPayouts(books, findings);
     return findings.all.map(({ kind, text }) => `${kind}: ${text}`);
   } finally {
     await worker.close();
-    await pool.end();
     await under.close();
   }
 }

@@ -11,6 +11,7 @@ import { postgresPayments } from '../../engine/payment/postgres.ts';
 import { withdrawalLimitsDefault } from '../../engine/payment/settings.ts';
 import { silentObserver, type Observer } from '../../engine/ports/observer.ts';
 import { payoutMetrics } from '../../workers/payout-metrics.ts';
+import { openPool } from '../../engine/store/pool.ts';
 import { startPayoutWorker, type PayoutWorkerDeps } from '../../workers/payout.ts';
 import { startSandbox } from '../contract/bank-support.ts';
 import { freshDatabase } from '../setup/database.ts';
@@ -38,10 +39,14 @@ export async function payoutsUnderTest(patienceMs = 300) {
   const alarms: string[] = [];
   const observer: Observer = { ...silentObserver, alarm: (what) => void alarms.push(what) };
   const registry = new Registry();
+  const pool = await openPool({ url, applicationName: 'test', poolMax: 1 });
   const meter = payoutMetrics(registry, { payments, wakeUps, now: Date.now });
 
-  /** Deposited, requested, and its hold is on: the id. */
-  const requested = async (userId: string): Promise<string> => {
+  /** Deposited, requested, and its hold is on: the id. @param before told of the id while nobody else sees it */
+  const requested = async (
+    userId: string,
+    before: (id: string) => void = () => undefined,
+  ): Promise<string> => {
     await payments.register(userId, card);
     const reference = randomBytes(8).toString('hex');
     await books.once(userId, 'deposit', undefined, async (tx) => {
@@ -53,6 +58,7 @@ export async function payoutsUnderTest(patienceMs = 300) {
       const result = await payments.request(tx, { userId, asset: 'CNY', amount });
       if (result.code !== 'requested') throw new Error(result.code);
       id = result.withdrawal.id;
+      before(id);
       return { status: 201, body: { id }, keep: true };
     });
     return id;
@@ -70,6 +76,7 @@ export async function payoutsUnderTest(patienceMs = 300) {
     payments,
     wakeUps,
     bank,
+    pool,
     alarms,
     registry,
     requested,
@@ -100,6 +107,13 @@ export async function payoutsUnderTest(patienceMs = 300) {
       };
       return until(`an end of ${id}`, end, patience);
     },
+    async isCodeSent(id: string): Promise<true | undefined> {
+      const { rows } = await pool.query(
+        'SELECT FROM withdrawal WHERE id = $1 AND code_sent_at > 0',
+        [id],
+      );
+      return rows.length === 1 || undefined;
+    },
     /** The audit's difference and mismatches. */
     async unsound(): Promise<number> {
       const { assets, mismatches } = await books.audit();
@@ -107,7 +121,7 @@ export async function payoutsUnderTest(patienceMs = 300) {
     },
     async close() {
       await wakeUps.close();
-      await Promise.all([payments.close(), books.close(), sandbox.close()]);
+      await Promise.all([payments.close(), books.close(), sandbox.close(), pool.end()]);
       await database.drop();
     },
   };

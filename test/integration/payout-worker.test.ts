@@ -1,6 +1,6 @@
 /** The payout worker against every fault of the sandbox: each withdrawal ends, and is paid once or not at all. (E17) */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FaultInput } from '../../engine/bank/faults.ts';
+import { faultKinds, type FaultInput, malformedVariants } from '../../engine/bank/faults.ts';
 import { type PayoutsUnderTest, payoutsUnderTest, until } from './payout-support.ts';
 
 let under: PayoutsUnderTest;
@@ -23,39 +23,86 @@ const paidBy = (id: string) =>
     (record) => record.id === id && under.sandbox.books.find(id)?.status === 'paid',
   ).length;
 
-const endings: readonly (readonly [name: string, faults: FaultInput[], end: 'paid' | 'failed'])[] =
+const endings: readonly (readonly [
+  name: string,
+  faults: readonly FaultInput[],
+  end: 'paid' | 'failed',
+])[] = [
+  ['nothing', [], 'paid'],
+  ['slow', [{ kind: 'slow', delayMs: 100 }], 'paid'],
+  ['too slow', [{ kind: 'slow', delayMs: 600, times: 1 }], 'paid'],
+  ['refused', [{ kind: 'refuse' }], 'failed'],
+  ['refused later', [{ kind: 'refuse_late', delayMs: 400 }], 'failed'],
+  ['paid later', [{ kind: 'late', delayMs: 400 }], 'paid'],
+  ['an error before', [{ kind: 'error_before', times: 2 }], 'paid'],
+  ['an error after', [{ kind: 'error_after', times: 1 }], 'paid'],
+  ['silence before', [{ kind: 'silent_before', times: 1 }], 'paid'],
+  ['silence after', [{ kind: 'silent_after', times: 1 }], 'paid'],
+  ['forgotten for a while', [{ kind: 'forgotten', times: 1, delayMs: 1_500 }], 'paid'],
+  ...malformedVariants.map(
+    (variant) =>
+      [`nonsense: ${variant}`, [{ kind: 'malformed', variant, times: 1 }], 'paid'] as const,
+  ),
+  ...malformedVariants.map(
+    (variant) =>
+      [
+        `silence, then nonsense: ${variant}`,
+        [
+          { kind: 'silent_after', times: 1 },
+          { kind: 'malformed', variant, on: 'query', times: 2 },
+        ],
+        'paid',
+      ] as const,
+  ),
+  ['two answers', [{ kind: 'twice', times: 1 }], 'paid'],
   [
-    ['nothing', [], 'paid'],
-    ['slow', [{ kind: 'slow', delayMs: 100 }], 'paid'],
-    ['too slow', [{ kind: 'slow', delayMs: 600, times: 1 }], 'paid'],
-    ['refused', [{ kind: 'refuse' }], 'failed'],
-    ['refused later', [{ kind: 'refuse_late', delayMs: 400 }], 'failed'],
-    ['paid later', [{ kind: 'late', delayMs: 400 }], 'paid'],
-    ['an error before', [{ kind: 'error_before', times: 2 }], 'paid'],
-    ['an error after', [{ kind: 'error_after', times: 1 }], 'paid'],
-    ['silence before', [{ kind: 'silent_before', times: 1 }], 'paid'],
-    ['silence after', [{ kind: 'silent_after', times: 1 }], 'paid'],
-    ['forgotten for a while', [{ kind: 'forgotten', times: 1, delayMs: 1_500 }], 'paid'],
-    ['nonsense', [{ kind: 'malformed', times: 1 }], 'paid'],
-    ['a refusal nobody knows', [{ kind: 'malformed', variant: 'new_refusal', times: 1 }], 'paid'],
-    ['two answers', [{ kind: 'twice', times: 1 }], 'paid'],
+    'silence, then two answers',
     [
-      'a stale answer, then stale queries',
-      [
-        { kind: 'stale', times: 1 },
-        { kind: 'stale', on: 'query', times: 2 },
-      ],
-      'paid',
+      { kind: 'silent_after', times: 1 },
+      { kind: 'twice', on: 'query', times: 1 },
     ],
+    'paid',
+  ],
+  [
+    'silence, then slow and silent queries',
     [
-      'silence, then queries that fail',
-      [
-        { kind: 'silent_after', times: 1 },
-        { kind: 'error_after', on: 'query', times: 2 },
-      ],
-      'paid',
+      { kind: 'silent_after', times: 1 },
+      { kind: 'slow', on: 'query', delayMs: 100, times: 1 },
+      { kind: 'silent_after', on: 'query', times: 1 },
     ],
-  ];
+    'paid',
+  ],
+  [
+    'refused, and nobody heard it',
+    [
+      { kind: 'refuse_late', delayMs: 0, times: 1 },
+      { kind: 'malformed', variant: 'new_refusal', on: 'query', times: 1 },
+    ],
+    'failed',
+  ],
+  [
+    'a stale answer, then stale queries',
+    [
+      { kind: 'stale', times: 1 },
+      { kind: 'stale', on: 'query', times: 2 },
+    ],
+    'paid',
+  ],
+  [
+    'silence, then queries that fail',
+    [
+      { kind: 'silent_after', times: 1 },
+      { kind: 'error_after', on: 'query', times: 2 },
+    ],
+    'paid',
+  ],
+];
+
+it('no fault of the sandbox is left out', () => {
+  const struck = endings.flatMap(([, faults]) => faults);
+  const kinds = struck.filter(({ on = 'payout' }) => on === 'payout').map(({ kind }) => kind);
+  expect(new Set(kinds)).toEqual(new Set(faultKinds));
+});
 
 it('every fault at the same time, two workers, one bank', { timeout: 90_000 }, async () => {
   await workers({}, {});
@@ -80,7 +127,10 @@ it('every fault at the same time, two workers, one bank', { timeout: 90_000 }, a
     const [account] = await under.books.accounts(user);
     expect(account?.balance).toBe(end === 'paid' ? 0 : 500);
   }
-  expect(await under.registry.metrics()).toMatch(/hongbao_payout_steps_total\{result="paid"\} 14/);
+  const paid = payouts.filter(({ end }) => end === 'paid').length;
+  expect(await under.registry.metrics()).toContain(
+    `hongbao_payout_steps_total{result="paid"} ${paid}`,
+  );
 });
 
 it('pays without a word, from the sweep', async () => {
@@ -120,10 +170,41 @@ describe('words that come many times', () => {
   });
 });
 
-it('sends a code again until it is taken', async () => {
-  await workers({});
-  under.sandbox.faults.add({ kind: 'error_before', on: 'code', times: 4 });
-  const id = await under.requested('ben');
-  await under.codeOf(id);
-  await until('one code', () => under.sandbox.outbox.list('ben').length === 1 || undefined);
+const codeFaults: readonly FaultInput[] = [
+  { kind: 'slow', delayMs: 100 },
+  { kind: 'slow', delayMs: 600, times: 1 },
+  { kind: 'error_before', times: 4 },
+  { kind: 'error_after', times: 1 },
+  { kind: 'silent_before', times: 1 },
+  { kind: 'silent_after', times: 1 },
+  { kind: 'twice', times: 1 },
+  ...malformedVariants.map((variant) => ({ kind: 'malformed', variant, times: 1 }) as const),
+];
+
+it('sends a code again until it is taken: the same one', { timeout: 60_000 }, async () => {
+  await workers({}, {});
+  const all = codeFaults.map(async (fault, i) => {
+    const user = `user-${i}`;
+    const id = await under.requested(user, (requested) =>
+      under.sandbox.faults.add({ ...fault, on: 'code', id: requested }),
+    );
+    await until(`the end of sending ${id}`, () => under.isCodeSent(id), 40_000);
+    const [item, ...others] = under.sandbox.outbox.list(user);
+    expect(others).toEqual([]);
+    expect(await under.payments.verify(user, id, item?.code ?? '')).toMatchObject({
+      code: 'verified',
+    });
+    return under.ended(user, id);
+  });
+  expect(await Promise.all(all)).toEqual(codeFaults.map(() => 'paid'));
+});
+
+it('a withdrawal that cannot end leaves the others alone', async () => {
+  const payments: typeof under.payments = {
+    ...under.payments,
+    expireCodes: () => Promise.reject(new Error('an account contradicts its withdrawals')),
+  };
+  await workers({ payments });
+  const id = await under.processing('ben');
+  expect(await under.ended('ben', id)).toBe('paid');
 });
