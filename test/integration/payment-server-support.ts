@@ -52,9 +52,10 @@ export async function paymentServer(): Promise<PaymentServer> {
       return (await until('a code', sent)).code;
     },
     async close() {
-      await server.end('SIGTERM');
+      const code = await server.end('SIGTERM');
       await sandbox.close();
       await database.drop();
+      if (code !== 0) throw new Error(`the server ended with ${code}`);
     },
   };
 }

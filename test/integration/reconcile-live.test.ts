@@ -74,6 +74,9 @@ describe('beside a server at work', () => {
         sandbox.faults.add({ kind, percent: 10 });
       sandbox.faults.add({ kind: 'late', delayMs: 1_000, percent: 20 });
       sandbox.faults.add({ kind: 'slow', delayMs: 300, percent: 20 });
+      // The server compares as well, on its own schedule.
+      const metrics = await (await fetch(`${under.server.url}/metrics`)).text();
+      expect(metrics).toContain('hongbao_reconcile_timestamp_seconds{result="agree"} 0');
       const clients = await Promise.all(users.map((user) => under.customer(user, 1_000_000)));
       const pool = await openPool({ url: under.databaseUrl, poolMax: 2, applicationName: 'test' });
       endings.push(() => pool.end());
