@@ -334,6 +334,8 @@ export const platformRequestsPerSecondMax = 10_000;
 export const tradeIdPattern = conversationIdPattern;
 /** Clocks of platforms may be ahead. */
 export const tradeFutureMsMax = 3_600_000;
+/** Messages and pushes written by one transaction of trades; a single trade may bring more. */
+export const tradeEffectsMax = 10_000;
 /** What was not let in is kept for operators for so long. */
 export const tradeQuarantineKeptMs = 90 * 86_400_000;
 /** A delivery's name is kept for as long as its signature may be good, before and after its time. */

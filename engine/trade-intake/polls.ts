@@ -9,6 +9,7 @@ import { type Taken, takeIn } from './accept.ts';
 import type { IntakeContext } from './context.ts';
 import { quarantined, quarantinedMalformed } from './quarantine.ts';
 import { inspect } from './safety.ts';
+import { sliced } from './slices.ts';
 
 interface AccountRow {
   readonly user_id: string;
@@ -48,31 +49,37 @@ async function accept(
   assert(config !== undefined, 'a platform that is polled is configured');
   const at = context.now();
   const { safe, refused } = inspect(page.trades, { ...config, account, now: at });
+  const userId = await ownerOf(context.pool, id);
+  if (userId === undefined) return 'gone';
+  const arrivals = safe.map((trade) => ({ userId, accountId: Number(id), trade }));
+  const slices = await sliced(context.pool, platform, arrivals);
   const origin = { platform, path: 'poll' } as const;
-  const { code, taken } = await retried(() =>
-    inTx<{ readonly code: AcceptResult; readonly taken?: Taken }>(
-      context.pool,
-      async (tx, connection) => {
-        const userId = await ownerOf(connection, id);
-        if (userId === undefined) return { commit: false, value: { code: 'gone' } };
-        const acceptance = { tx, connection, origin, publicUrl: context.publicUrl, at };
-        const arrivals = safe.map((trade) => ({ userId, accountId: Number(id), trade }));
-        const bad = [
-          ...refused.map((one) => quarantined(origin, one, userId)),
-          ...page.malformed.map((one) => quarantinedMalformed(origin, one, { userId, account })),
-        ];
-        const taking = await takeIn(acceptance, arrivals, bad, () =>
-          moveCursor(connection, polled, page.cursor),
-        );
-        if (taking !== undefined)
-          return { commit: true, value: { code: 'accepted', taken: taking } };
-        const isThere = (await ownerOf(connection, id)) !== undefined;
-        return { commit: false, value: { code: isThere ? 'stale' : 'gone' } };
-      },
-    ),
-  );
-  if (taken !== undefined) context.meter.taken(platform, 'poll', taken);
-  return code;
+  const bad = [
+    ...refused.map((one) => quarantined(origin, one, userId)),
+    ...page.malformed.map((one) => quarantinedMalformed(origin, one, { userId, account })),
+  ];
+  for (const [i, slice] of slices.entries()) {
+    const isLast = i === slices.length - 1;
+    const { code, taken } = await retried(() =>
+      inTx<{ readonly code: AcceptResult; readonly taken?: Taken }>(
+        context.pool,
+        async (tx, connection) => {
+          const acceptance = { tx, connection, origin, publicUrl: context.publicUrl, at };
+          const taking = await takeIn(acceptance, slice, isLast ? bad : [], () =>
+            isLast ? moveCursor(connection, polled, page.cursor) : holdCursor(connection, polled),
+          );
+          if (taking !== undefined) {
+            return { commit: true, value: { code: 'accepted', taken: taking } };
+          }
+          const isThere = (await ownerOf(connection, id)) !== undefined;
+          return { commit: false, value: { code: isThere ? 'stale' : 'gone' } };
+        },
+      ),
+    );
+    if (code !== 'accepted') return code;
+    if (taken !== undefined) context.meter.taken(platform, 'poll', taken);
+  }
+  return 'accepted';
 }
 
 async function ownerOf(connection: Connection, id: string): Promise<string | undefined> {
@@ -82,6 +89,17 @@ async function ownerOf(connection: Connection, id: string): Promise<string | und
     values: [id],
   });
   return rows[0]?.user_id;
+}
+
+/** @returns false as `moveCursor` does; the cursor stays until the transaction ends */
+async function holdCursor(connection: Connection, { id, cursor }: PolledAccount): Promise<boolean> {
+  const { rowCount } = await connection.query({
+    name: 'trade-hold-cursor',
+    text: `SELECT FROM trade_account WHERE id = $1 AND cursor IS NOT DISTINCT FROM $2 AND ${isPolled}
+      FOR NO KEY UPDATE`,
+    values: [id, cursor ?? null],
+  });
+  return rowCount === 1;
 }
 
 /** @returns false: somebody else has polled meanwhile, or the account is not polled any more */

@@ -1,18 +1,21 @@
 /**
- * Pushes of platforms, taken in with their names in one transaction. Paths A and C. (T8, T10, c14, ¶86, ¶88)
+ * Pushes of platforms; the name of a delivery is kept in the transaction that takes the last of it in. Paths A and C.
+ * (T8, T10, c14, ¶86, ¶88)
  *
  * Guards invariant 4 for pushes: a delivery takes effect once.
  */
 import { inTx, retried } from '../books/context.ts';
 import { assert } from '../core/assert.ts';
 import type { PushedFor } from '../ports/trade-platform.ts';
-import { texts } from '../store/arrays.ts';
+import { integers, texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
 import { type Taken, takeIn } from './accept.ts';
+import type { Arrival } from './arrivals.ts';
 import type { IntakeContext } from './context.ts';
 import type { PushTaken, TradePush } from './port.ts';
 import { type Origin, quarantined, quarantinedMalformed } from './quarantine.ts';
 import { inspect } from './safety.ts';
+import { sliced } from './slices.ts';
 
 interface AccountRow {
   readonly id: number;
@@ -20,57 +23,95 @@ interface AccountRow {
   readonly account: string;
 }
 
-/** See `TradeIntake.take`. */
-export async function takePush(
+async function takeTrades(
   context: IntakeContext,
   platform: string,
-  push: TradePush,
-): Promise<PushTaken> {
-  if (push.code !== 'trades') {
-    context.meter.pushed(platform, push.code);
-    return push.code;
-  }
+  push: Extract<TradePush, { code: 'trades' }>,
+): Promise<'accepted' | 'repeated' | 'unknown_account'> {
   const config = context.platforms.get(platform);
   assert(config !== undefined, 'a platform that pushes is configured');
   const at = context.now();
-  const { pushedFor } = push;
+  const { deliveryId, pushedFor } = push;
   const origin: Origin = { platform, path: pushedFor.kind === 'same' ? 'same' : 'push' };
   const { safe, refused } = inspect(push.trades, { ...config, account: undefined, now: at });
   const bad = [
     ...refused.map((one) => quarantined(origin, one)),
     ...push.malformed.map((one) => quarantinedMalformed(origin, one)),
   ];
-  const result = await retried(() =>
-    inTx<{ readonly taken: Taken; readonly isUnknown: boolean } | undefined>(
-      context.pool,
-      async (tx, connection) => {
-        if (!(await isNewDelivery(connection, platform, push.deliveryId, at))) {
-          return { commit: false, value: undefined };
-        }
-        const accounts = [...new Set(safe.map(({ account }) => account))];
-        const rows = await ownersOf(connection, platform, accounts, pushedFor);
-        const owners = Map.groupBy(rows, ({ account }) => account);
-        const arrivals = safe.flatMap((trade) =>
-          (owners.get(trade.account) ?? []).map(({ id, user_id }) => ({
-            userId: user_id,
-            accountId: id,
-            trade,
-          })),
-        );
-        const acceptance = { tx, connection, origin, publicUrl: context.publicUrl, at };
-        const taken = await takeIn(acceptance, arrivals, bad);
-        assert(taken !== undefined, 'nothing has to be claimed for a push');
-        return { commit: true, value: { taken, isUnknown: owners.size < accounts.length } };
-      },
-    ),
+  const accounts = [...new Set(safe.map(({ account }) => account))];
+  const owners = await ownersOf(context.pool, platform, accounts, pushedFor);
+  const known = Map.groupBy(owners, ({ account }) => account);
+  const arrivals = safe.flatMap((trade) =>
+    (known.get(trade.account) ?? []).map(({ id, user_id }) => ({
+      userId: user_id,
+      accountId: id,
+      trade,
+    })),
   );
-  if (result === undefined) {
-    context.meter.pushed(platform, 'repeated');
-    return 'repeated';
+  const slices = await sliced(context.pool, platform, arrivals);
+  for (const [i, slice] of slices.entries()) {
+    const isLast = i === slices.length - 1;
+    const result = await retried(() =>
+      inTx<Taken | 'repeated' | 'moved'>(context.pool, async (tx, connection) => {
+        if (isLast && !(await isNewDelivery(connection, platform, deliveryId, at))) {
+          return { commit: false, value: 'repeated' };
+        }
+        const acceptance = { tx, connection, origin, publicUrl: context.publicUrl, at };
+        const taken = await takeIn(acceptance, slice, isLast ? bad : [], () =>
+          holdAccounts(connection, slice),
+        );
+        return { commit: taken !== undefined, value: taken ?? 'moved' };
+      }),
+    );
+    if (result === 'moved') throw new AccountsMoved();
+    if (result === 'repeated') return 'repeated';
+    context.meter.taken(platform, origin.path, result);
   }
-  context.meter.taken(platform, origin.path, result.taken);
-  context.meter.pushed(platform, result.isUnknown ? 'unknown_account' : 'accepted');
-  return 'taken';
+  return known.size < accounts.length ? 'unknown_account' : 'accepted';
+}
+
+/** An account was removed, or has another secret and so another row, since it was looked for. */
+class AccountsMoved extends Error {
+  override readonly name = 'AccountsMoved';
+}
+
+const attemptsMax = 5;
+
+/** See `TradeIntake.take`. */
+export async function takePush(
+  context: IntakeContext,
+  platform: string,
+  push: TradePush,
+): Promise<PushTaken> {
+  const { meter } = context;
+  if (push.code !== 'trades') {
+    meter.pushed(platform, push.code);
+    return push.code;
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const result = await takeTrades(context, platform, push);
+      meter.pushed(platform, result);
+      return result === 'repeated' ? 'repeated' : 'taken';
+    } catch (error) {
+      if (attempt === attemptsMax || !(error instanceof AccountsMoved)) throw error;
+    }
+  }
+}
+
+/** @returns false: not all of them are there any more; else they stay as they are until the transaction ends */
+async function holdAccounts(
+  connection: Connection,
+  arrivals: readonly Arrival[],
+): Promise<boolean> {
+  const ids = [...new Set(arrivals.map(({ accountId }) => accountId))];
+  if (ids.length === 0) return true;
+  const { rows } = await connection.query({
+    name: 'trade-hold-accounts',
+    text: 'SELECT FROM trade_account WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE',
+    values: [integers(ids)],
+  });
+  return rows.length === ids.length;
 }
 
 /** The same at the same time waits here for what becomes of the first. */

@@ -237,6 +237,36 @@ describe('accept', () => {
     expect(under.counted.taken.map(({ quarantined }) => quarantined.length)).toEqual([9, 9, 1]);
   });
 
+  test('T11: for many listeners a page is taken in by parts; who dies in between takes up the rest', async () => {
+    const members = ['ann', ...Array.from({ length: 99 }, (_, i) => `m${i}`)];
+    const groups = [await under.group(...members), await under.group(...members)];
+    let id = '';
+    for (const group of groups)
+      id = await under.share('ann', group, { account: '17', secret: 'x' });
+    await Promise.all(members.map((userId) => under.pushes.listen(userId)));
+    const trades = Array.from({ length: 60 }, (_, n) => under.trade(`T-${n}`));
+    const whole = { trades, malformed: [{ id: 'M', reason: 'x' }], cursor: 'c1' };
+    const first = await loaded(id);
+    // Somebody else was at it and died: the first of the page are shown, and the cursor has not moved.
+    await under.pool.query(`UPDATE trade_account SET cursor = 'c0'`);
+    await polls.accept({ ...first, cursor: 'c0' }, { ...whole, trades: trades.slice(0, 7) });
+    await under.pool.query('UPDATE trade_account SET cursor = NULL');
+    under.counted.taken.length = 0;
+    expect(await polls.accept(first, whole)).toBe('accepted');
+    const shared = under.counted.taken.map((taken) => taken.shared);
+    // Each brings 2 messages and 400 pushes.
+    expect(shared).toEqual([24, 24, 5]);
+    expect(under.counted.taken.map(({ known }) => known)).toEqual([0, 0, 7]);
+    expect(under.counted.taken.map((taken) => taken.quarantined.length)).toEqual([0, 0, 1]);
+    for (const group of groups) {
+      expect(await under.titles(group, 'm98')).toEqual(trades.map(({ title }) => title));
+    }
+    expect(await cursorOf(id)).toBe('c1');
+    const told = await under.told('m98');
+    expect(told.map(({ no }) => no)).toEqual(Array.from({ length: 240 }, (_, i) => i + 1));
+    expect(await polls.accept(first, whole)).toBe('stale');
+  });
+
   test('T11: numbers of a group stay without a gap beside what members write', async () => {
     const { groupId, id } = await begin();
     let cursor = 0;

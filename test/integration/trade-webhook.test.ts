@@ -176,6 +176,27 @@ test('T8, T9, T11: the same trade by poll and by push is shown once, also at the
   expect(shared).toBe(trades.length);
 });
 
+test('T8: an account that gets another secret just then is found again, and nothing is lost', async () => {
+  const groupId = await under.group('ann', 'bob');
+  await under.share('ann', groupId, { account: '17', secret: 'hush' });
+  let isOver = false;
+  const change = async () => {
+    while (!isOver) await under.pool.query('UPDATE trade_account SET id = DEFAULT');
+  };
+  const changing = change();
+  const titles: string[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    const trade = under.trade(`T-${n}`);
+    const push = pushOf([trade], { userId: 'ann' });
+    // A platform that gets no 2xx pushes again.
+    while ((await post(push))[0] !== 200);
+    titles.push(trade.title);
+  }
+  isOver = true;
+  await changing;
+  expect(await under.titles(groupId, 'bob')).toEqual(titles);
+});
+
 describe('T10: path C, one account for both systems', () => {
   test('a push that names nobody is for whom the account names, while he has it in his settings', async () => {
     const groupId = await under.group('ann', 'bob');
