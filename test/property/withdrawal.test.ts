@@ -99,6 +99,48 @@ test('every state is reached, every movement made', () => {
   expect(new Set(events).size).toBe(5);
 });
 
+/** Every state that a withdrawal can be in, and what every event makes of it; nothing said means refused. */
+const states: Record<string, WithdrawalState> = {
+  'no wrong code yet': requested,
+  'one attempt left': { ...requested, wrongCodes: codeAttemptsMax - 1 },
+  processing: { ...requested, status: 'processing' },
+  paid: { ...requested, status: 'paid' },
+  failed: { ...requested, status: 'failed', reason: 'account_closed' },
+  rejected: { ...requested, status: 'rejected', reason: 'code_expired' },
+};
+const kinds = ['verified', 'wrong_code', 'code_expired', 'paid', 'failed'] as const;
+type Made = readonly [status: WithdrawalStatus, movement: Movement | undefined, reason?: string];
+const waits = {
+  verified: ['processing', 'take'],
+  code_expired: ['rejected', 'release', 'code_expired'],
+} satisfies Partial<Record<WithdrawalEvent['kind'], Made>>;
+const table: Record<string, Partial<Record<WithdrawalEvent['kind'], Made>>> = {
+  'no wrong code yet': { ...waits, wrong_code: ['awaiting_verification', undefined] },
+  'one attempt left': { ...waits, wrong_code: ['rejected', 'release', 'wrong_code'] },
+  processing: { paid: ['paid', 'pay_out'], failed: ['failed', 'give_back', 'account_closed'] },
+  paid: {},
+  failed: {},
+  rejected: {},
+};
+
+test.each(Object.keys(states).flatMap((name) => kinds.map((kind) => [name, kind] as const)))(
+  '%s, then %s',
+  (name, kind) => {
+    const made = transition(
+      states[name]!,
+      kind === 'failed' ? { kind, reason: 'account_closed' } : { kind },
+    );
+    const expected = table[name]?.[kind];
+    if (expected === undefined) {
+      expect(made).toEqual({ code: 'refused' });
+      return;
+    }
+    const [status, movement, reason] = expected;
+    const wrongCodes = states[name]!.wrongCodes + (kind === 'wrong_code' ? 1 : 0);
+    expect(made).toEqual({ code: 'moved', state: { status, reason, wrongCodes }, movement });
+  },
+);
+
 test('the fifth wrong code rejects, no sooner and no later', () => {
   let state = requested;
   for (let left = codeAttemptsMax - 1; left >= 0; left -= 1) {
