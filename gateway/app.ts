@@ -66,7 +66,7 @@ export function routeTable(deps: AppDeps): readonly Route[] {
     ...paymentRoutes(deps),
     ...withdrawalRoutes(deps),
     ...profileRoutes(deps),
-    ...contactRoutes(deps),
+    ...contactRoutes(deps, messages),
     ...groupRoutes(deps),
     ...conversationRoutes(deps, messages),
     ...postRoutes(deps, messages),

@@ -55,7 +55,7 @@ export function claimQuota({ clock, options }: Limited): RollingQuota | undefine
   return new RollingQuota(policy, () => clock.monotonic());
 }
 
-/** Of a sender of messages, posts and shares, by each process for itself. */
+/** Of a sender of messages, posts, shares and contact requests, by each process for itself. */
 export function messageQuota({ clock, options }: Limited): RollingQuota | undefined {
   const most = options.rateLimits?.messagesPerMinute;
   if (most === undefined) return undefined;

@@ -7,6 +7,7 @@ import type { AppDeps } from '../deps.ts';
 import { isoTime } from '../http.ts';
 import { invalidRefusal } from '../idempotency.ts';
 import { problem } from '../problems.ts';
+import type { RollingQuota } from '../rolling-quota.ts';
 import { route, type Route } from '../route.ts';
 import * as fields from '../schemas/fields.ts';
 import * as answers from '../schemas/social-answers.ts';
@@ -52,14 +53,15 @@ function list({ social, tradeGroups }: AppDeps): Route {
   });
 }
 
-function request({ social }: AppDeps): Route {
+function request({ social }: AppDeps, quota: RollingQuota | undefined): Route {
   return creation(social, {
     path: '/v1/contacts',
     tag,
     summary: 'Ask a user to be a contact; two requests that cross make contacts',
     body: contactBody,
     answer: { description: 'As the two stand now.', schema: answers.standing },
-    problems: ['contact_blocked', 'contact_refused'],
+    problems: ['contact_blocked', 'contact_refused', 'rate_limited'],
+    quota,
     async create(tx, { caller, body }) {
       if (body.userId === caller.userId) {
         return { refusal: invalidRefusal('userId', 'is the caller') };
@@ -115,11 +117,12 @@ function change(
   });
 }
 
-export function contactRoutes(deps: AppDeps): Route[] {
+/** @param quota of messages: a request is a word to a stranger */
+export function contactRoutes(deps: AppDeps, quota: RollingQuota | undefined): Route[] {
   const { social } = deps;
   return [
     list(deps),
-    request(deps),
+    request(deps, quota),
     accept(deps),
     change('DELETE', '', 'End a contact, withdraw or decline a request', (userId, otherId) =>
       social.removeContact(userId, otherId),

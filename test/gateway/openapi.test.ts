@@ -171,6 +171,7 @@ test('limited routes tell of their headers, refused or not', () => {
     'postV1Batches',
     'postV1BatchesIdClaims',
     'postV1BatchesIdShare',
+    'postV1Contacts',
     'postV1Feed',
     'postV1Messages',
     'postV1Microblog',

@@ -107,7 +107,7 @@ test('claims: the limit of the node that holds the batch is told through the oth
   }
 });
 
-test('messages per minute: posts and shares are messages, whichever way', async () => {
+test('messages per minute: posts, shares and contact requests are messages', async () => {
   const social = await postgresSocial({ url: database.url });
   const rateLimits = {
     batchesPerHour: undefined,
@@ -116,8 +116,13 @@ test('messages per minute: posts and shares are messages, whichever way', async 
   };
   const { ask, world, activeBatch } = harness({ rateLimits }, social);
   try {
-    await ask('POST', '/v1/contacts', { as: 'eva', body: { userId: 'fay' } });
-    await ask('POST', '/v1/contacts/eva/accept', { as: 'fay' });
+    for (const [n, status] of [201, 201, 201, 429].entries()) {
+      const asked = await ask('POST', '/v1/contacts', { as: 'fay', body: { userId: `f${n}` } });
+      expect(asked.status).toBe(status);
+    }
+    world.now += 60_000;
+    await ask('POST', '/v1/contacts', { as: 'fay', body: { userId: 'eva' } });
+    await ask('POST', '/v1/contacts/fay/accept', { as: 'eva' });
     const { id } = await activeBatch('eva');
     const post = (path: string, body: object, key?: string) =>
       ask('POST', path, {
@@ -165,8 +170,8 @@ test('messages per minute: refusals leave nothing, replays are answered', async 
   };
   const { ask, world } = harness({ rateLimits }, social);
   try {
-    await ask('POST', '/v1/contacts', { as: 'ann', body: { userId: 'bob' } });
-    await ask('POST', '/v1/contacts/ann/accept', { as: 'bob' });
+    await ask('POST', '/v1/contacts', { as: 'bob', body: { userId: 'ann' } });
+    await ask('POST', '/v1/contacts/bob/accept', { as: 'ann' });
     const say = (text: string, key?: string) =>
       ask('POST', '/v1/messages', {
         as: 'ann',
