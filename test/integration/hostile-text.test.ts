@@ -128,6 +128,25 @@ describe('names', () => {
   });
 });
 
+describe('trade groups', () => {
+  test.each(oneLine)('%s', async (_name, text) => {
+    const name = [...text].slice(0, 60).join('');
+    const made = await ann.post('/v1/trade-groups', { name, invite: ['bob'] });
+    expect([made.status, made.body['name']]).toEqual([201, name]);
+    expect((await items(bob, '/v1/invitations'))[0]?.['groupName']).toBe(name);
+    const types = [{ name, criteria: { categories: [text], keywords: [text] } }];
+    const path = `/v1/trade-groups/${String(made.body['id'])}/settings`;
+    const put = await ann.call('PUT', path, { accounts: [], types });
+    expect([put.status, put.body]).toEqual([200, { accounts: [], types }]);
+    expect((await ann.get(path)).body).toEqual({ accounts: [], types });
+  });
+
+  test.each(unstorable)('%s is refused by field', async (_name, text) => {
+    const refused = await ann.post('/v1/trade-groups', { name: text, invite: ['bob'] });
+    expect([refused.status, refused.body['errors']]).toMatchObject([400, [{ field: 'name' }]]);
+  });
+});
+
 describe('where text is not asked for', () => {
   test.each([
     ['GET', '/v1/batches/1%00'],
