@@ -90,6 +90,8 @@ async function compare(
   { from, until, patience = patienceDefault }: ReconcileInput,
   tell: Tell,
 ): Promise<Reconciled> {
+  // Whoever ends while the list is read is just ahead, however long that takes.
+  const startedAt = now();
   await findLedgerDifferences(session);
   for await (const difference of found(session)) await tell(difference);
 
@@ -101,7 +103,7 @@ async function compare(
   await findPaidTwice(session);
   for await (const difference of found(session)) await tell(difference);
 
-  const withdrawals = await findSuspects(session, { from, until }, now(), patience);
+  const withdrawals = await findSuspects(session, { from, until }, startedAt, patience);
   let asked = 0;
   let unasked = 0;
   for await (const page of suspects(session)) {
@@ -114,7 +116,7 @@ async function compare(
       const again = isAsked ? await Promise.all(part.map((one) => askedAgain(bank, one))) : part;
       // Our side last: asking may have taken its time.
       for (const suspect of await hereAgain(session, again)) {
-        const difference = differenceOf(suspect, now(), patience);
+        const difference = differenceOf(suspect, startedAt, patience);
         if (difference !== undefined) await tell(difference);
       }
     }

@@ -379,6 +379,22 @@ describe('patience', () => {
     ]);
   });
 
+  test('what is paid while a long list is read is no difference', async () => {
+    const late = await it.processing('gus', 9);
+    const { bank } = it.bankHere;
+    async function* long(from: number, until: number): AsyncGenerator<ListedPayout> {
+      const items: ListedPayout[] = [];
+      for await (const item of bank.list(from, until)) items.push(item);
+      await it.payAt(late);
+      later(longMs);
+      yield* items;
+    }
+    const input = { until: at() + 10 * longMs };
+    const asked = { query: bank.query.bind(bank), list: long };
+    expect((await it.compare(input, asked)).differences).toEqual([]);
+    expect(await it.status('gus', late)).toEqual(['paid', undefined]);
+  });
+
   test('what ends while the bank is asked is no difference', async () => {
     later(longMs);
     const { bank } = it.bankHere;
