@@ -34,7 +34,7 @@ it('the README walk-through works as written', { timeout: 90_000 }, async () => 
     const { PATH, HOME } = process.env;
     // The operator's command looks where the server has its data.
     const env = { PATH, HOME, DATA_DIR: folder };
-    const { stdout } = await run('bash', ['-euc', script], { env });
+    const { stdout } = await run('bash', ['-euc', script], { env, timeout: 75_000 });
     expect(stdout).toContain('event: message.created\ndata: {');
     const answers = stdout
       .split('\n')
