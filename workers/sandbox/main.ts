@@ -1,6 +1,6 @@
 /**
- * A bank and a sender of codes for development: a thread of `npm start` there, or a process (`npm run sandbox`).
- * It pays nobody, so it refuses to run in production.
+ * A bank, a sender of codes and a trade platform for development: a thread of `npm start` there, or a process
+ * (`npm run sandbox`). It pays nobody, so it refuses to run in production.
  */
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
@@ -49,6 +49,7 @@ async function runAsProcess(): Promise<void> {
   process.stdout.write(`sandbox: http://localhost:${port}/outbox\n`);
   process.stdout.write(`BANK_URL=http://localhost:${port}/bank\n`);
   process.stdout.write(`CODE_SENDER_URL=http://localhost:${port}/codes\n`);
+  process.stdout.write(`trade platform: http://localhost:${port}/generic, told at /control\n`);
   const stop = () => void sandbox.close().finally(() => process.exit(0));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
