@@ -5,7 +5,8 @@ import type { PayoutStep } from '../engine/payment/steps.ts';
 import type { WakeUps } from '../engine/payment-queue/port.ts';
 
 export interface PayoutMeter {
-  stepped(result: PayoutStep): void;
+  /** `error`: nobody knows what it came to, it is due again. */
+  stepped(result: PayoutStep | 'error'): void;
 }
 
 export function payoutMetrics(

@@ -59,17 +59,23 @@ export async function startPayoutWorker(deps: PayoutWorkerDeps): Promise<PayoutW
   };
 }
 
-/** One step of what the word is about, were it the tenth time. */
+/** One step of what the word is about, were it the tenth time. One that fails is due again; it does not fail unseen. */
 async function step(deps: PayoutWorkerDeps, { kind, id }: WakeUp): Promise<void> {
   const { payments, bank, codeSender, observer, meter } = deps;
-  switch (kind) {
-    case 'payout':
-      if (bank === undefined) return;
-      meter.stepped(await payOnce({ payments, bank, observer }, id));
-      return;
-    case 'code':
-      if (codeSender !== undefined) await sendCode({ payments, codeSender }, id);
-      return;
+  try {
+    switch (kind) {
+      case 'payout':
+        if (bank === undefined) return;
+        meter.stepped(await payOnce({ payments, bank, observer }, id));
+        return;
+      case 'code':
+        if (codeSender !== undefined) await sendCode({ payments, codeSender }, id);
+        return;
+    }
+  } catch (error) {
+    if (kind === 'payout') meter.stepped('error');
+    observer.log('warn', 'a step of a withdrawal failed', { kind, id, error: String(error) });
+    throw error;
   }
 }
 

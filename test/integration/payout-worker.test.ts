@@ -1,6 +1,7 @@
 /** The payout worker against every fault of the sandbox: each withdrawal ends, and is paid once or not at all. (E17) */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { faultKinds, type FaultInput, malformedVariants } from '../../engine/bank/faults.ts';
+import { silentObserver } from '../../engine/ports/observer.ts';
 import { type PayoutsUnderTest, payoutsUnderTest, until } from './payout-support.ts';
 
 let under: PayoutsUnderTest;
@@ -197,6 +198,29 @@ it('sends a code again until it is taken: the same one', { timeout: 60_000 }, as
     return under.ended(user, id);
   });
   expect(await Promise.all(all)).toEqual(codeFaults.map(() => 'paid'));
+});
+
+it('a step that fails is seen, and taken again', async () => {
+  const lines: string[] = [];
+  let isFirst = true;
+  const payments: typeof under.payments = {
+    ...under.payments,
+    async claimPayout(id) {
+      if (isFirst) {
+        isFirst = false;
+        throw new Error('the database is on fire');
+      }
+      return under.payments.claimPayout(id);
+    },
+  };
+  const log = (_level: string, message: string, fields?: object) =>
+    void lines.push(`${message} ${JSON.stringify(fields)}`);
+  await workers({ payments, observer: { ...silentObserver, log } });
+  const id = await under.processing('ben');
+  expect(await under.ended('ben', id)).toBe('paid');
+  const expected = { kind: 'payout', id, error: 'Error: the database is on fire' };
+  expect(lines).toEqual([`a step of a withdrawal failed ${JSON.stringify(expected)}`]);
+  expect(await under.registry.metrics()).toContain('hongbao_payout_steps_total{result="error"} 1');
 });
 
 it('a withdrawal that cannot end leaves the others alone', async () => {
