@@ -62,7 +62,7 @@ export class AccountPoller {
 
   constructor(deps: PollerDeps) {
     this.#deps = deps;
-    this.#guard = guard(deps.platform.name, deps.meter);
+    this.#guard = guard(`platform ${deps.platform.name}`, deps.meter);
   }
 
   /** Rejects only when the database does. */
