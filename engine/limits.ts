@@ -397,6 +397,15 @@ assert(
   3 * (drainTimeoutMs + respawnDelayMsMax) <= stopTimeoutMs,
   'all parts of the way down have their time',
 );
+assert(
+  (outsideAttemptsMax + 1) * bankTimeoutMs + (outsideAttemptsMax - 1) * outsideRetryMsMax <
+    payoutLeaseMs,
+  'who pays out has asked and ordered before the lease ends',
+);
+assert(
+  outsideAttemptsMax * codeTimeoutMs + (outsideAttemptsMax - 1) * outsideRetryMsMax < codeLeaseMs,
+  'who sends a code is done before the lease ends',
+);
 assert(codeLeaseMs < codeValidMs, 'a code that was not sent is sent again in time');
 assert(listenerKeptDays * 24 > pushKeptHours, 'a listener outlives its pushes');
 assert(writersEndedWaitMs < requestTimeoutMs, 'who begins to listen is answered in time');

@@ -41,6 +41,8 @@ export function httpBank(
 ): Bank {
   const target: JsonTarget = { ...server, timeoutMs, answerBytesMax: bankAnswerBytesMax };
   const guarded = guard('bank', meter);
+  // Of its own: a list that does not work is no reason not to pay.
+  const guardedList = guard('bank_list', meter);
 
   return {
     async payout(order) {
@@ -77,7 +79,7 @@ export function httpBank(
           limit: String(bankListPage),
           ...(cursor === undefined ? {} : { cursor }),
         });
-        const asked = await guarded.ask('list', true, async () =>
+        const asked = await guardedList.ask('list', true, async () =>
           understood(
             await sendJson(target, { method: 'GET', path: `/payouts?${query.toString()}` }),
             (reply) => (reply.status === 200 ? parsed(listAnswer, reply) : undefined),

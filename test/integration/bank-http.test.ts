@@ -7,6 +7,7 @@ import { malformedVariants } from '../../engine/bank/faults.ts';
 import { httpBank } from '../../engine/bank/http-bank.ts';
 import { type OutsideMeter, silentMeter } from '../../engine/bank/meter.ts';
 import { circuitFailuresMax, circuitOpenMsMin, outsideAttemptsMax } from '../../engine/limits.ts';
+import { BankUnavailable } from '../../engine/ports/bank.ts';
 import { orderOf } from '../contract/bank.contract.ts';
 import { httpBankUnderTest, patienceMs, startSandbox } from '../contract/bank-support.ts';
 
@@ -196,6 +197,18 @@ it('orders that the bank does not understand hold nobody else back', async () =>
   expect(await bank.payout(orderOf('w-1'))).toMatchObject({ code: 'paid' });
 });
 
+it('a list that does not work holds no payout back', async () => {
+  const bank = await bankThat((request, response) => {
+    const isOrder = request.method === 'POST';
+    response.writeHead(isOrder ? 201 : 500, { 'content-type': 'application/json' });
+    response.end(isOrder ? JSON.stringify(paid) : '');
+  });
+  for (let i = 0; i * outsideAttemptsMax <= circuitFailuresMax; i += 1) {
+    await expect(bank.list(0, 1)[Symbol.asyncIterator]().next()).rejects.toThrow(BankUnavailable);
+  }
+  expect(await bank.payout(orderOf('w-1'))).toMatchObject({ code: 'paid' });
+});
+
 it('a bank that lets nobody in is left alone', async () => {
   const bank = await answering(401, { code: 'unauthorized' });
   for (let i = 0; i < circuitFailuresMax; i += 1) await bank.payout(orderOf('w-1'));
@@ -206,7 +219,10 @@ it('a bank that is down is left alone, and asked again after a while', async () 
   let calls = 0;
   let isDown = true;
   const circuits: boolean[] = [];
-  const meter: OutsideMeter = { called() {}, circuit: (_, isOpen) => void circuits.push(isOpen) };
+  const circuit: OutsideMeter['circuit'] = (target, isOpen) => {
+    if (target === 'bank') circuits.push(isOpen);
+  };
+  const meter: OutsideMeter = { called() {}, circuit };
   const bank = await bankThat((_, response) => {
     calls += 1;
     response.writeHead(isDown ? 500 : 201, { 'content-type': 'application/json' });
