@@ -7,6 +7,7 @@ import { goalsOf, goalTable } from './http/goals.ts';
 import { millionTable } from './http/million.ts';
 import { rowsOf } from './http/rows.ts';
 import { httpTables } from './http/tables.ts';
+import { pollsBench, pollsTable } from './polls.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { streamsBench } from './streams.ts';
 import { streamsTable } from './streams/result.ts';
@@ -58,6 +59,13 @@ async function main(settings: Settings): Promise<number> {
       const result = await audienceBench(settings, redis, cleanup, print);
       print(`\n${audienceTables(result, settings.markdown)}`);
       print(`\n${await writeResult('audience', machine, settings, result)}\n`);
+      await cleanup.run();
+    }
+    if (settings.parts.includes('polls')) {
+      const rows = await pollsBench(settings, redis, cleanup, print);
+      print(`\n${pollsTable(rows, settings.markdown)}`);
+      print(`\n${await writeResult('polls', machine, settings, rows)}\n`);
+      if (rows.some(({ failed }) => failed > 0)) code = 1;
       await cleanup.run();
     }
   } catch (error) {

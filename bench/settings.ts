@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { AudienceSettings } from './audience.ts';
 import type { HttpSettings } from './http.ts';
+import type { PollsSettings } from './polls.ts';
 import type { StreamsSettings } from './streams.ts';
 
 const numbers = {
@@ -17,12 +18,16 @@ const numbers = {
   'idle-seconds': 20,
   friends: 100_000,
   members: 5_000,
+  accounts: 10_000,
+  'poll-seconds': 60,
+  trades: 20,
 };
-const parts = ['engine', 'http', 'million', 'streams', 'audience'];
+const parts = ['engine', 'http', 'million', 'streams', 'audience', 'polls'];
 const workloads = ['hot', 'spread', 'losers', 'details', 'lifecycle'];
 const targets = ['ours-redis', 'ours-embedded', 'redis-lua', 'pg-row-lock', 'bullmq-per-claim'];
 const hotConnections = '256,64,1000';
 const fanOut = '1000,4999';
+const pollIntervals = '60,5';
 
 const help = `npm run bench -- [options]
   --only LIST            of ${parts.join(', ')}, and of workloads: ${workloads.join(', ')}
@@ -41,16 +46,20 @@ const help = `npm run bench -- [options]
   --idle-seconds N       that CPU of idle streams is measured for, default ${numbers['idle-seconds']}
   --friends N            of who shares to all of them, default ${numbers.friends}
   --members N            of the group that is shared to, default ${numbers.members}; not more than friends
+  --accounts N           polled by one worker, default ${numbers.accounts}
+  --poll-intervals LIST  seconds between polls of an account, default ${pollIntervals}
+  --poll-seconds N       that polls are measured for, default ${numbers['poll-seconds']}
+  --trades N             that appear each second, default ${numbers.trades}
   --markdown             tables as Markdown`;
 
-export interface Settings extends HttpSettings, StreamsSettings, AudienceSettings {
+export interface Settings extends HttpSettings, StreamsSettings, AudienceSettings, PollsSettings {
   readonly window: number;
   readonly markdown: boolean;
 }
 
 /** @throws Error with lines for the user */
 export function settingsOf(args: readonly string[]): Settings {
-  const lists = ['only', 'targets', 'hot-connections', 'fan-out'];
+  const lists = ['only', 'targets', 'hot-connections', 'fan-out', 'poll-intervals'];
   const options = Object.fromEntries(
     [...Object.keys(numbers), ...lists].map((name) => [name, { type: 'string' as const }]),
   );
@@ -98,6 +107,10 @@ export function settingsOf(args: readonly string[]): Settings {
     idleSeconds: number('idle-seconds'),
     friends: number('friends', 2),
     members: number('members', 2),
+    accounts: number('accounts'),
+    pollIntervals: integers('poll-intervals', pollIntervals),
+    pollSeconds: number('poll-seconds'),
+    trades: number('trades'),
     markdown: given['markdown'] === true,
   };
 }

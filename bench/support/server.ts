@@ -100,7 +100,7 @@ export async function startServer({ env, cleanup }: ServerOptions): Promise<Serv
 }
 
 /** A port that is free right now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
