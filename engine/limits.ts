@@ -42,9 +42,9 @@ export const shareToMax = 200;
 export const shareTurnsMax = 5;
 /** Chosen friends of one post. */
 export const chosenReadersMax = 10_000;
-/** Messages to one conversation that hold a connection of the base server at a time, and such that wait. */
-export const conversationWritersMax = 4;
-export const conversationWaitingMax = 2_000;
+/** Messages to one group or user that hold a connection of the base server at a time, and such that wait. */
+export const addresseeWritersMax = 4;
+export const addresseeWaitingMax = 2_000;
 /** Fits a bigint and a safe integer. */
 export const conversationIdPattern = /^[1-9][0-9]{0,14}$/;
 export const messageIdPattern = /^[1-9][0-9]{0,14}-[1-9][0-9]{0,14}$/;

@@ -1,6 +1,6 @@
 /** Messages and the conversations they stand in. (E7, E10) */
 import { shownLink } from '../../engine/social/links.ts';
-import { conversationWaitingMax, conversationWritersMax } from '../../engine/limits.ts';
+import { addresseeWaitingMax, addresseeWritersMax } from '../../engine/limits.ts';
 import type { Conversation, Message, NewMessage } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
 import { creation } from '../creation.ts';
@@ -19,9 +19,9 @@ const tag = 'Messages';
 const params = { id: conversationId };
 const pathRefusal = 'conversation_not_found';
 
-/** Two contacts' conversation may not have begun: both name it alike. */
-function laneName(userId: string, to: NewMessage['to']): string {
-  return 'groupId' in to ? to.groupId : [userId, to.userId].toSorted().join(' ');
+/** Messages to a user wait for the user's pushes too, whoever sends them. */
+function laneName(to: NewMessage['to']): string {
+  return 'groupId' in to ? `group ${to.groupId}` : `user ${to.userId}`;
 }
 
 /** As every member sees it. */
@@ -63,10 +63,10 @@ function post({ social }: AppDeps, quota: RollingQuota | undefined): Route {
       'overloaded',
     ],
     quota,
-    // They wait for the conversation's lock one by one.
+    // They wait for a lock one by one: of the conversation, or of a listener's numbers.
     lane: {
-      lanes: new Lanes(conversationWritersMax, conversationWaitingMax),
-      nameOf: ({ caller, body }) => laneName(caller.userId, body.to),
+      lanes: new Lanes(addresseeWritersMax, addresseeWaitingMax),
+      nameOf: ({ body }) => laneName(body.to),
     },
     async create(tx, { caller, body }) {
       const result = await social.postMessage(tx, { senderId: caller.userId, ...body });

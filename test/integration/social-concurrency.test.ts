@@ -86,6 +86,34 @@ test('a crowd in one conversation leaves connections to everybody else', async (
   }
 });
 
+test('a crowd that writes to one user leaves connections to everybody else', async () => {
+  const crowd = Array.from({ length: 40 }, (_, n) => `fan${n}`);
+  await under.befriend('star', ...crowd);
+  await under.befriend('jo', 'ben');
+  await under.pool.query(
+    `INSERT INTO listener (user_id, last_no, purged_no, seen_at, ready) VALUES ('star', 0, 0, 0, true)`,
+  );
+  const holder = await under.pool.connect();
+  const say = (from: string, userId: string) =>
+    under.ask(from, 'POST', '/v1/messages', { to: { userId }, text: 'hello' });
+  try {
+    await holder.query('BEGIN');
+    await holder.query("SELECT FROM listener WHERE user_id = 'star' FOR NO KEY UPDATE");
+    const all = crowd.map((fan) => say(fan, 'star'));
+    const elsewhere = Promise.all([say('jo', 'ben'), under.ask('ben', 'GET', '/v1/conversations')]);
+    const inTime = await Promise.race([elsewhere, sleep(3_000)]);
+    await holder.query('COMMIT');
+    expect((inTime ?? []).map(({ status }) => status)).toEqual([201, 200]);
+    expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([201]));
+    const { rows } = await under.pool.query(
+      "SELECT last_no::int FROM listener WHERE user_id = 'star'",
+    );
+    expect(rows).toEqual([{ last_no: crowd.length }]);
+  } finally {
+    holder.release();
+  }
+});
+
 test('a removal that was answered lets no message through', async () => {
   for (let round = 0; round < 10; round += 1) {
     const id = await under.group('rem', 'out');
