@@ -117,7 +117,10 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '/', 'http://sandbox');
     if (await platform.handle(request, response, url)) return;
-    if (!/^\/(bank|codes)\//.test(url.pathname)) return show(request, response, url);
+    if (!/^\/(bank|codes)\//.test(url.pathname)) {
+      if (isFromHere(request)) return show(request, response, url);
+      return write(response, { status: 403, body: { code: 'not_from_here' } });
+    }
     if (!isAllowed(request, options.token))
       return write(response, { status: 401, body: { code: 'unauthorized' } });
     const decided = await decide(request, url);
@@ -140,6 +143,13 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       file?.close();
     },
   };
+}
+
+const ownName = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
+
+/** Codes and faults are for who sits here: not for a page from elsewhere, nor under a name that others point at us. */
+function isFromHere({ headers }: IncomingMessage): boolean {
+  return ownName.test(headers.host ?? '') && headers['sec-fetch-site'] !== 'cross-site';
 }
 
 function isAllowed(request: IncomingMessage, token: string | undefined): boolean {
