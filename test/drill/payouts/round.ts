@@ -43,7 +43,7 @@ export async function playRound(
     await sleep(dice.between(100, 1_200));
     if (dice.chance(50) && (await worker.kill())) kills.workers += 1;
   });
-  if (dice.chance(60)) await strikeBank(system, dice, kills);
+  if (dice.chance(60)) striking.push(strikeBank(system, dice, kills));
   await Promise.all([...asking, ...striking]);
   await sleep(dice.between(200, 1_000));
 }

@@ -56,16 +56,18 @@ export async function askForMoney(
   return { id, statuses: ['awaiting_verification', 'processing'] };
 }
 
-/** Looks again and again, and notes each change, until told to stop. */
+/** Looks again and again, and notes each change; told to stop, it looks once more. */
 export async function keepLooking(
   payments: Payments,
   userId: string,
   { id, statuses }: Told,
   isOver: () => boolean,
 ): Promise<void> {
-  while (!isOver()) {
-    await sleep(lookMs);
+  for (;;) {
+    const isLast = isOver();
     const status = (await payments.withdrawal(userId, id))?.status;
     if (status !== undefined && status !== statuses.at(-1)) statuses.push(status);
+    if (isLast) return;
+    await sleep(lookMs);
   }
 }
