@@ -51,7 +51,7 @@ async function findingsOf(mutant: string | undefined): Promise<string[]> {
   }
 }
 
-it('the worker as it is passes', async () => {
+it('the worker as it is passes', { timeout: 60_000 }, async () => {
   expect(await findingsOf(undefined)).toEqual([]);
 });
 
