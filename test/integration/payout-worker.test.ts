@@ -107,14 +107,20 @@ it('no fault of the sandbox is left out', () => {
 
 it('every fault at the same time, two workers, one bank', { timeout: 90_000 }, async () => {
   await workers({}, {});
+  // One after the other, so that they do not wait for each other's connections.
+  const requested = [];
+  for (const [i, [name, faults, end]] of endings.entries()) {
+    const user = `user-${i}`;
+    const id = await under.requested(user);
+    for (const fault of faults) under.sandbox.faults.add({ ...fault, id });
+    requested.push({ name, user, id, end });
+  }
   const payouts = await Promise.all(
-    endings.map(async ([name, faults, end], i) => {
-      const user = `user-${i}`;
-      const id = await under.requested(user);
-      for (const fault of faults) under.sandbox.faults.add({ ...fault, id });
+    requested.map(async (one) => {
+      const { user, id } = one;
       const { code } = await under.payments.verify(user, id, await under.codeOf(id));
       expect(code).toBe('verified');
-      return { name, user, id, end };
+      return one;
     }),
   );
   const ended = await Promise.all(
@@ -184,11 +190,15 @@ const codeFaults: readonly FaultInput[] = [
 
 it('sends a code again until it is taken: the same one', { timeout: 60_000 }, async () => {
   await workers({}, {});
-  const all = codeFaults.map(async (fault, i) => {
+  const requested = [];
+  for (const [i, fault] of codeFaults.entries()) {
     const user = `user-${i}`;
-    const id = await under.requested(user, (requested) =>
-      under.sandbox.faults.add({ ...fault, on: 'code', id: requested }),
+    const id = await under.requested(user, (made) =>
+      under.sandbox.faults.add({ ...fault, on: 'code', id: made }),
     );
+    requested.push({ user, id });
+  }
+  const all = requested.map(async ({ user, id }) => {
     await until(`the end of sending ${id}`, () => under.isCodeSent(id), 40_000);
     const [item, ...others] = under.sandbox.outbox.list(user);
     expect(others).toEqual([]);
