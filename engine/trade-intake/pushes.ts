@@ -53,7 +53,8 @@ async function takeTrades(
     const isLast = i === slices.length - 1;
     const result = await retried(() =>
       inTx<Taken | 'repeated' | 'moved'>(context.pool, async (tx, connection) => {
-        if (isLast && !(await isNewDelivery(connection, platform, deliveryId, at))) {
+        const ask = isLast ? noteDelivery : isNewDelivery;
+        if (!(await ask(connection, platform, deliveryId, at))) {
           return { commit: false, value: 'repeated' };
         }
         const acceptance = { tx, connection, origin, publicUrl: context.publicUrl, at };
@@ -114,8 +115,21 @@ async function holdAccounts(
   return rows.length === ids.length;
 }
 
-/** The same at the same time waits here for what becomes of the first. */
 async function isNewDelivery(
+  connection: Connection,
+  platform: string,
+  deliveryId: string,
+): Promise<boolean> {
+  const { rowCount } = await connection.query({
+    name: 'trade-known-delivery',
+    text: 'SELECT FROM trade_delivery WHERE (platform, delivery_id) = ($1, $2)',
+    values: [platform, deliveryId],
+  });
+  return rowCount === 0;
+}
+
+/** @returns false: it was taken before. The same at the same time waits here for what becomes of the first */
+async function noteDelivery(
   connection: Connection,
   platform: string,
   deliveryId: string,

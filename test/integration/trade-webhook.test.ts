@@ -176,6 +176,20 @@ test('T8, T9, T11: the same trade by poll and by push is shown once, also at the
   expect(shared).toBe(trades.length);
 });
 
+test('T8: a push for many listeners is taken by parts, and its name is good for all of them', async () => {
+  const members = ['ann', ...Array.from({ length: 119 }, (_, i) => `m${i}`)];
+  const groupId = await under.group(...members);
+  await under.share('ann', groupId, { account: '17' });
+  await Promise.all(members.map((userId) => under.pushes.listen(userId)));
+  const trades = Array.from({ length: 90 }, (_, n) => under.trade(`T-${n}`));
+  const of = { userId: 'ann', delivery: 'd-1' };
+  expect(await post(pushOf(trades, of))).toEqual(taken);
+  expect(under.counted.taken.map(({ shared }) => shared)).toEqual([41, 41, 8]);
+  const others = trades.map((trade) => ({ ...trade, id: `other ${trade.id}` }));
+  expect(await post(pushOf(others, of))).toEqual([200, 'repeated']);
+  expect(await under.titles(groupId, 'm118')).toEqual(trades.map(({ title }) => title));
+});
+
 test('T8: an account that gets another secret just then is found again, and nothing is lost', async () => {
   const groupId = await under.group('ann', 'bob');
   await under.share('ann', groupId, { account: '17', secret: 'hush' });
