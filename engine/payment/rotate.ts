@@ -42,7 +42,7 @@ interface Table {
   /** Where key id, nonce and text stand. */
   readonly columns: readonly [key: string, nonce: string, sealed: string];
   readonly more: string;
-  belongsTo(row: Row): string;
+  readonly belongsTo: (row: Row) => string;
 }
 
 const cardColumns = ['card_key', 'card_nonce', 'card'] as const;

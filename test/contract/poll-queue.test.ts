@@ -26,7 +26,7 @@ describe.each(['postgres', 'redis'] as const)('on %s', (backend) => {
   /** A queue that is opened again is the same. */
   const world = async (intervalMs: number, perSecond = 1_000) => {
     const database = await freshDatabase();
-    closers.push(database.drop);
+    closers.push(() => database.drop());
     const settings = {
       databaseUrl: database.url,
       redis: redisOf(backend),

@@ -29,11 +29,11 @@ type Person = (typeof people)[number];
 async function world() {
   // One platform that pushes, and knows user ids as accounts; one that is polled.
   const mall = await sandboxPlatform('generic', { paths: ['push', 'same'], title: '淘宝商城' });
-  closers.push(mall.close);
+  closers.push(() => mall.close());
   const shop = await sandboxPlatform('shop', { paths: ['poll'], pollIntervalSeconds: 1 });
-  closers.push(shop.close);
+  closers.push(() => shop.close());
   const database = await freshDatabase();
-  closers.push(database.drop);
+  closers.push(() => database.drop());
   const port = String(await freePort());
   const env = {
     DATABASE_URL: database.url,

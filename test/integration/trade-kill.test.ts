@@ -22,10 +22,10 @@ const [key] = cardKeys;
 
 test.each(['postgres', 'redis'] as const)(`queue on %s`, { timeout: 180_000 }, async (backend) => {
   const platform = await sandboxPlatform('generic', { pollIntervalSeconds: 1 });
-  closers.push(platform.close);
+  closers.push(() => platform.close());
   const { sandbox, config } = platform;
   const under = await intakeUnderTest([config], realClock);
-  closers.push(under.close);
+  closers.push(() => under.close());
   const redis = backend === 'redis' ? await startRedis() : undefined;
   if (redis !== undefined) closers.push(() => redis.remove());
   const env = {

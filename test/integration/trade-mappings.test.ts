@@ -32,10 +32,10 @@ const rowsOf = async (under: IntakeUnderTest) => {
 describe.each(['generic', 'shop'] as const)('the worker and a %s platform', (contract) => {
   test('T8: tells it, and takes it back; what it does not hear it is told again', async () => {
     const platform = await sandboxPlatform(contract);
-    closers.push(platform.close);
+    closers.push(() => platform.close());
     const { sandbox, config } = platform;
     const under = await intakeUnderTest([config], realClock);
-    closers.push(under.close);
+    closers.push(() => under.close());
     const platforms = tradePlatforms([config], { publicUrl, now: Date.now });
     closers.push(async () => platforms.close());
     const { mappings } = under.work;
@@ -65,7 +65,7 @@ describe.each(['generic', 'shop'] as const)('the worker and a %s platform', (con
 describe('what is due', () => {
   const begin = async () => {
     const under = await intakeUnderTest();
-    closers.push(under.close);
+    closers.push(() => under.close());
     await want(under, 'mall', '17', true);
     const { mappings } = under.work;
     const claimed = async (): Promise<DueMapping> => {

@@ -80,7 +80,7 @@ export interface IntakeUnderTest {
   trade(id: string, more?: Partial<PlatformTrade>): PlatformTrade;
   /** As `userId` sees them, oldest first. */
   messages(groupId: string, userId: string): Promise<Message[]>;
-  titles(groupId: string, userId: string): Promise<(string | undefined)[]>;
+  titles(groupId: string, userId: string): Promise<string[]>;
   told(userId: string): Promise<readonly Push[]>;
   /** `[reason, trade id, user id]`, oldest first. */
   quarantine(): Promise<(string | null)[][]>;
@@ -200,7 +200,8 @@ export async function intakeUnderTest(
       ...more,
     }),
     messages,
-    titles: async (groupId, userId) => (await messages(groupId, userId)).map(({ text }) => text),
+    titles: async (groupId, userId) =>
+      (await messages(groupId, userId)).map(({ text }) => text ?? ''),
     told: (userId) => pushes.read(userId, 0, 1_000),
     async quarantine() {
       const { rows } = await pool.query<Record<string, string | null>>(

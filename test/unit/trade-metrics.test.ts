@@ -24,7 +24,7 @@ test('trades by result, quarantined ones by reason, pushes and mappings', async 
   meter.taken('mall', 'push', { shared: 1, unmatched: 4, known: 0, quarantined: [] });
   meter.pushed('mall', 'repeated');
   meter.mapped('mall', 'failed');
-  const lines = (await registry.metrics()).split('\n').filter((line) => /^hongbao/.test(line));
+  const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('hongbao'));
   expect(lines.toSorted()).toEqual([
     'hongbao_trade_mappings_total{platform="mall",result="failed"} 1',
     'hongbao_trade_pushes_total{platform="mall",result="repeated"} 1',
