@@ -32,9 +32,13 @@ export function workerPool(url: string, schema: string): pg.Pool {
   return new pg.Pool({ ...settings(url, schema, workerBounds), max: workerConnectionsMax });
 }
 
-/** For queues that may forget: nobody waits for the disk. */
+/**
+ * For queues that may forget: nobody waits for the disk. Jobs that wait for their time are many, and those due are few:
+ * plans that were made for an empty table, or for any time, would read all of them for each job.
+ */
 export function forgetfulPool(url: string, schema: string, max: number): pg.Pool {
-  return new pg.Pool({ ...settings(url, schema, workerBounds, 'off'), max });
+  const forgetful = ['synchronous_commit=off', 'enable_seqscan=off'];
+  return new pg.Pool({ ...settings(url, schema, workerBounds, forgetful), max });
 }
 
 /** A single connection, not connected yet. */
@@ -46,12 +50,14 @@ function settings(
   url: string,
   schema: string,
   bounds: Bounds,
-  synchronousCommit: 'on' | 'off' = 'on',
+  more: readonly string[] = ['synchronous_commit=on'],
 ): pg.ClientConfig {
   return {
     connectionString: url,
     // Sent when the connection starts, so there is no moment without them.
-    options: `-c synchronous_commit=${synchronousCommit} -c search_path=${quoteSchemaName(schema)}`,
+    options: [...more, `search_path=${quoteSchemaName(schema)}`]
+      .map((setting) => `-c ${setting}`)
+      .join(' '),
     application_name: 'hongbao-journal',
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
