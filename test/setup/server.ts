@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { assertDocumented, harness, specOf } from '../gateway/harness.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
-const readyMs = 30_000;
+/** Other tests may have the machine. */
+const readyMs = 60_000;
+const stopMs = 10_000;
 const readyPollMs = 25;
 
 /** Every test server signs with this one. */
@@ -82,6 +84,9 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     );
     if (ready) break;
     if (ended || Date.now() > until) {
+      // Not at once with SIGKILL: its database would stay behind.
+      child.kill('SIGTERM');
+      await Promise.race([exited, sleep(stopMs)]);
       child.kill('SIGKILL');
       throw new Error(`the server did not become ready:\n${output()}`);
     }
