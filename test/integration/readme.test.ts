@@ -4,10 +4,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { programOf } from '../setup/program.ts';
 import { freePort, startServer } from '../setup/server.ts';
 
 const run = promisify(execFile);
+
+const installMsMax = 300_000;
+/** The README says that they are needed. */
+beforeAll(async () => {
+  await programOf('curl', { 'apt-get': 'curl', apk: 'curl', dnf: 'curl' });
+  await programOf('jq', { 'apt-get': 'jq', apk: 'jq', dnf: 'jq', brew: 'jq' });
+}, installMsMax);
 
 /** All shell blocks under the heading, as one script. */
 function shellBlocks(markdown: string, heading: string): string {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { programOf } from '../setup/program.ts';
 import { SharingWorld, type Shared } from './share-support.ts';
 
 let world: SharingWorld;
@@ -187,13 +188,14 @@ describe('qr', () => {
       })
     ).json()) as { token: string };
     const links: string[] = [];
+    const zbarimg = await programOf('zbarimg', { 'apt-get': 'zbar-tools', brew: 'zbar' });
     try {
       for (const kind of ['svg', 'png']) {
         const headers = { authorization: `Bearer ${token}` };
         const image = await fetch(qr.replace(/svg$/, kind), { headers });
         const file = join(folder, `code.${kind}`);
         await writeFile(file, Buffer.from(await image.arrayBuffer()));
-        const { stdout } = await promisify(execFile)('zbarimg', ['--quiet', '--raw', file]);
+        const { stdout } = await promisify(execFile)(zbarimg, ['--quiet', '--raw', file]);
         links.push(stdout.trim());
       }
       return links;

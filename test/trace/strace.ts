@@ -1,11 +1,9 @@
 /** strace on processes that run already. */
-import { execFile, spawn } from 'node:child_process';
-import { access, constants, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { join } from 'node:path';
+import { programOf } from '../setup/program.ts';
 
 /** Tracing is impossible here; the message says why. */
 export class NoTrace extends Error {
@@ -17,40 +15,15 @@ const calls =
 /** Enough of every string to find a packet id in an answer and a key in a payload. */
 const stringMax = 8_192;
 const attachMs = 20_000;
-const installMs = 300_000;
 
 /** Path of strace, installed first where that is possible. @throws NoTrace */
 export async function straceProgram(): Promise<string> {
   if (process.platform !== 'linux') throw new NoTrace('strace needs Linux');
-  const found = await onPath('strace');
-  if (found !== undefined) return found;
-  const aptGet = await onPath('apt-get');
-  if (aptGet === undefined || process.getuid?.() !== 0) {
-    throw new NoTrace('strace is not installed, and only root with apt-get can do that here');
-  }
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { env, timeout: installMs, maxBuffer: 64 * 1024 * 1024 };
-  try {
-    await run(aptGet, ['update'], options);
-    await run(aptGet, ['install', '-y', '--no-install-recommends', 'strace'], options);
-  } catch (error) {
-    throw new NoTrace(`strace is not installed, and installing it failed: ${String(error)}`);
-  }
-  const installed = await onPath('strace');
-  if (installed === undefined) throw new NoTrace('strace is not on PATH after its installation');
-  return installed;
-}
-
-async function onPath(program: string): Promise<string | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const candidate = join(folder, program);
-    const there = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (there) return candidate;
-  }
-  return undefined;
+  return programOf('strace', { 'apt-get': 'strace', apk: 'strace', dnf: 'strace' }).catch(
+    (error: unknown) => {
+      throw new NoTrace(error instanceof Error ? error.message : String(error));
+    },
+  );
 }
 
 /**

@@ -1,9 +1,10 @@
-/** The alert rules speak of metrics that exist, each has a line in the README, and promtool agrees where it is there. */
+/** The alert rules speak of metrics that exist, each has a line in the README, and promtool agrees. */
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { programOf } from '../setup/program.ts';
 
 const run = promisify(execFile);
 const folder = 'deploy/prometheus';
@@ -36,26 +37,8 @@ it('every alert is explained in the README', async () => {
   expect(alerts.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
 });
 
-/** On a CI machine it is installed where that can be done; elsewhere nothing is installed unasked. */
-async function hasPromtool(): Promise<boolean> {
-  const there = () =>
-    run('promtool', ['--version']).then(
-      () => true,
-      () => false,
-    );
-  if (await there()) return true;
-  if (process.env['CI'] !== 'true') return false;
-  await run('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']).catch(
-    async () => {
-      await run('apt-get', ['update']);
-      await run('apt-get', ['install', '-y', '--no-install-recommends', 'prometheus']);
-    },
-  );
-  return there();
-}
-
-it('the rules do what their tests say', { timeout: 180_000 }, async (context) => {
-  if (!(await hasPromtool())) return context.skip('promtool is not installed, and cannot be');
-  const { stdout } = await run('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd: folder });
+it('the rules do what their tests say', { timeout: 180_000 }, async () => {
+  const promtool = await programOf('promtool', { 'apt-get': 'prometheus', brew: 'prometheus' });
+  const { stdout } = await run(promtool, ['test', 'rules', 'alerts.test.yml'], { cwd: folder });
   expect(stdout).toContain('SUCCESS');
 });
