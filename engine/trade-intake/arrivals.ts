@@ -56,20 +56,20 @@ export async function sortArrivals(
   };
 }
 
-/** Inserts what nobody else has inserted meanwhile, and gives that in the order of `arrivals`. */
+/**
+ * Inserts what nobody else has inserted meanwhile, and gives that in the order of `arrivals`, which is also that of the
+ * new ids. Whoever brings trades of the same account holds its row, so none waits here for another in a circle.
+ */
 export async function insertTrades(
   connection: Connection,
   platform: string,
   arrivals: readonly Arrival[],
   at: number,
 ): Promise<readonly NewTrade[]> {
-  // In one order everywhere: a poll and a push that bring the same never wait for each other in a circle.
-  const sorted = arrivals
-    .map((arrival) => ({ arrival, linkKey: randomBytes(linkKeyBytes).toString('base64url') }))
-    .toSorted((one, other) => orderOf(one.arrival, other.arrival));
   const of = <Value>(field: (trade: PlatformTrade) => Value): Value[] =>
-    sorted.map(({ arrival }) => field(arrival.trade));
-  const { rows } = await connection.query<{ id: number; user_id: string; trade_id: string }>({
+    arrivals.map(({ trade }) => field(trade));
+  const linkKeys = arrivals.map(() => randomBytes(linkKeyBytes).toString('base64url'));
+  const { rows } = await connection.query<{ id: number; link_key: string }>({
     name: 'trade-insert',
     text: `INSERT INTO trade (at, received_at, price, user_id, platform, trade_id, account, title, currency, url,
         link_key, categories)
@@ -77,35 +77,26 @@ export async function insertTrades(
       FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
         $11::text[], $12::text[])
         AS came (at, price, user_id, trade_id, account, title, currency, url, link_key, categories)
-      ON CONFLICT (user_id, platform, trade_id) DO NOTHING RETURNING id, user_id, trade_id`,
+      ON CONFLICT (user_id, platform, trade_id) DO NOTHING RETURNING id, link_key`,
     values: [
       at,
       platform,
       integers(of((trade) => trade.at)),
       integers(of((trade) => trade.price)),
-      texts(sorted.map(({ arrival }) => arrival.userId)),
+      texts(arrivals.map(({ userId }) => userId)),
       texts(of((trade) => trade.id)),
       texts(of((trade) => trade.account)),
       texts(of((trade) => trade.title)),
       texts(of((trade) => trade.currency)),
       texts(of((trade) => trade.url)),
-      texts(sorted.map(({ linkKey }) => linkKey)),
+      texts(linkKeys),
       texts(of((trade) => texts(trade.categories))),
     ],
   });
-  const ids = new Map(rows.map((row) => [JSON.stringify([row.user_id, row.trade_id]), row.id]));
-  const keys = new Map(sorted.map(({ arrival, linkKey }) => [arrival, linkKey]));
-  return arrivals.flatMap((arrival) => {
-    const name = JSON.stringify([arrival.userId, arrival.trade.id]);
-    const id = ids.get(name);
-    if (id === undefined) return [];
-    // The first of several under one id has the row.
-    ids.delete(name);
-    return [{ ...arrival, id, linkKey: keys.get(arrival) ?? '' }];
+  const ids = new Map(rows.map((row) => [row.link_key, row.id]));
+  return arrivals.flatMap((arrival, i) => {
+    const linkKey = linkKeys[i] ?? '';
+    const id = ids.get(linkKey);
+    return id === undefined ? [] : [{ ...arrival, id, linkKey }];
   });
-}
-
-function orderOf(one: Arrival, other: Arrival): number {
-  const [a, b] = [one, other].map(({ userId, trade }) => `${userId} ${trade.id}`);
-  return a === b ? 0 : (a ?? '') < (b ?? '') ? -1 : 1;
 }
