@@ -121,6 +121,11 @@ export function outbound(options: OutboundOptions): Outbound {
         response.on('close', () => fail('unreachable'));
       },
     );
+    // Such a connection speaks something else from now on; without a listener nothing would ever be told of it.
+    sending.on('upgrade', (_response, socket) => {
+      fail('unreachable');
+      socket.destroy();
+    });
     sending.on('error', (error) => {
       if (error instanceof ForbiddenAddress) return fail('forbidden');
       if (signal.aborted) return fail('silent');

@@ -187,4 +187,14 @@ describe('outbound', () => {
     const url = `http://127.0.0.1:${port}`;
     expect(await get({ url, sandbox: true })).toEqual(failure('unreachable'));
   });
+
+  test('an answer that switches protocols is a failure, not silence for ever', async () => {
+    const port = await listening((_, response) => {
+      response.socket?.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+      );
+    });
+    const url = `http://127.0.0.1:${port}`;
+    expect(await get({ url, sandbox: true, timeoutMs: 500 })).toEqual(failure('unreachable'));
+  });
 });
