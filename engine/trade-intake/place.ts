@@ -10,7 +10,7 @@ import { messageId } from '../social/messages.ts';
 import { integers, texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
 import type { NewTrade } from './arrivals.ts';
-import { Classifier } from './classify.ts';
+import { Classifier, foldedTrade } from './classify.ts';
 import type { LockedGroup, SharedIn } from './groups.ts';
 
 /** A trade as the message `no` of a group. */
@@ -64,8 +64,9 @@ function numbered(
   }
   const placed: Placed[] = [];
   for (const trade of trades) {
+    const words = foldedTrade(trade.trade);
     for (const { conversation, classifier } of places.get(trade.accountId) ?? []) {
-      const types = classifier.typesOf(trade.trade);
+      const types = classifier.typesOf(words);
       const last = next.get(conversation);
       if (types === undefined || last === undefined) continue;
       last.no += 1;

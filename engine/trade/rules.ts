@@ -1,5 +1,5 @@
 /** What may stand in a member's settings, as far as no stored row decides. Pure. (T5, T6) */
-import { folded } from '../trade-intake/classify.ts';
+import { folded } from './folding.ts';
 import { isSystemType } from './system-types.ts';
 import type { GivenAccount, NewSettings, SharedType, WrongSetting } from './types.ts';
 

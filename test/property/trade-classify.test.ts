@@ -1,8 +1,15 @@
 /** Trades and the types that members chose: shared only where one matches. (T6, T7, c12, c13, ¶82–83) */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import {
+  platformPageTrades,
+  sharedGroupsMax,
+  sharedTypesMax,
+  typeWordsMax,
+} from '../../engine/limits.ts';
+import { folded } from '../../engine/trade/folding.ts';
 import type { Criteria, SharedType } from '../../engine/trade/types.ts';
-import { Classifier, folded } from '../../engine/trade-intake/classify.ts';
+import { type Classified, Classifier, foldedTrade } from '../../engine/trade-intake/classify.ts';
 
 const phone = {
   title: 'Smart-Phone 12',
@@ -10,7 +17,8 @@ const phone = {
   price: 399_900,
   currency: 'CNY',
 };
-const names = (types: readonly SharedType[], trade = phone) => new Classifier(types).typesOf(trade);
+const names = (types: readonly SharedType[], trade: Classified = phone) =>
+  new Classifier(types).typesOf(foldedTrade(trade));
 const type = (criteria: Criteria, name = 'own') => [{ name, criteria }];
 
 test('T7: without chosen types everything is shared', () => {
@@ -126,4 +134,66 @@ test('T7: a category or a piece of the title is found, in whatever case', () => 
       expect(names(type({ categories: [written] }), listed)).toEqual(['own']);
     }),
   );
+});
+
+test('T7: keywords that begin alike, overlap, are one character, or hold no character at all', () => {
+  const types = ['ab', 'abc', 'abd', 'b', '手', '手机', '机壳', '😀'].map((keyword) => ({
+    name: keyword,
+    criteria: { keywords: [keyword] },
+  }));
+  const titled = (title: string) => names(types, { ...phone, title, categories: [] });
+  expect(titled('xabcx')).toEqual(['ab', 'abc', 'b']);
+  expect(titled('手机壳')).toEqual(['手', '手机', '机壳']);
+  expect(titled('a 😀')).toEqual(['😀']);
+  expect(titled('a')).toBeUndefined();
+  // What stands in two categories, or in title and category, is not beside each other.
+  const split = { ...phone, title: 'a', categories: ['bd', 'c'] };
+  expect(names([{ name: 'x', criteria: { keywords: ['ab', 'dc', 'bdc'] } }], split)).toBe(
+    undefined,
+  );
+});
+
+test('T7: a keyword is found wherever the text holds it, and nowhere else', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '手', '机'), maxLength: 12 });
+  const keyword = fc.string({
+    unit: fc.constantFrom('a', 'b', '手', '机'),
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(text, fc.array(keyword, { minLength: 1, maxLength: 6 }), (title, keywords) => {
+      const types = keywords.map((one) => ({ name: one, criteria: { keywords: [one] } }));
+      const found = keywords.filter((one) => title.includes(one));
+      const given = { ...phone, title, categories: [] };
+      expect(names(types, given)).toEqual(found.length === 0 ? undefined : found);
+    }),
+  );
+});
+
+test('T7: the most that a member may ask for costs a page of trades little in all groups', () => {
+  const groups = Array.from(
+    { length: sharedGroupsMax },
+    (_, group) =>
+      new Classifier(
+        Array.from({ length: sharedTypesMax }, (__, i) => ({
+          name: `t${i}`,
+          criteria: {
+            keywords: Array.from({ length: typeWordsMax }, (___, k) => `${k} ${i} ${group} ware`),
+          },
+        })),
+      ),
+  );
+  const title = 'A plain thing of everyday use, 100 pieces, blue, with a lid that closes well';
+  const page = Array.from({ length: platformPageTrades }, (_, i) => ({
+    ...phone,
+    title: `${title} ${i}`,
+    categories: ['home', 'kitchen things'],
+  }));
+  const begun = performance.now();
+  for (const one of page) {
+    const words = foldedTrade(one);
+    for (const group of groups) expect(group.typesOf(words) === undefined).toBe(true);
+  }
+  // 17 s where each keyword is looked for in each text.
+  expect(performance.now() - begun).toBeLessThan(3_000);
 });
