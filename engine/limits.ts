@@ -313,6 +313,8 @@ export const pollPagesMax = 20;
 /** A login is not used in its last moments. */
 export const pollSessionMarginMs = 5_000;
 export const pollLoginsRemembered = 100_000;
+/** Characters of secrets and sessions that a worker remembers for each platform. */
+export const pollLoginsLengthMax = 32_000_000;
 /** An account whose polls fail is left alone for longer each time, up to so long. */
 export const pollRestMsMax = 3_600_000;
 export const pollFailuresRemembered = 100_000;
@@ -338,6 +340,8 @@ export const tradeFutureMsMax = 3_600_000;
 export const tradeEffectsMax = 10_000;
 /** What was not let in is kept for operators for so long. */
 export const tradeQuarantineKeptMs = 90 * 86_400_000;
+/** … and no more than the newest of it, however much comes. */
+export const tradeQuarantineRowsMax = 1_000_000;
 /** A delivery's name is kept for as long as its signature may be good, before and after its time. */
 export const tradeDeliveriesKeptMs = 2 * platformUndatedPushMs + platformPushToleranceMs;
 export const tradePurgeMs = 600_000;

@@ -11,6 +11,7 @@ import { unclear } from '../engine/bank/json-client.ts';
 import type { OutsideMeter } from '../engine/bank/meter.ts';
 import {
   pollFailuresRemembered,
+  pollLoginsLengthMax,
   pollLoginsRemembered,
   pollPagesMax,
   pollRestMsMax,
@@ -55,7 +56,11 @@ export class AccountPoller {
   readonly #guard: ReturnType<typeof guard>;
   readonly #busy = new Set<string>();
   /** In memory only: a session is as good as a secret. */
-  readonly #logins = new LRUCache<string, Login>({ max: pollLoginsRemembered });
+  readonly #logins = new LRUCache<string, Login>({
+    max: pollLoginsRemembered,
+    maxSize: pollLoginsLengthMax,
+    sizeCalculation: ({ secret, session }) => secret.length + session.length,
+  });
   readonly #failures = new LRUCache<string, { readonly count: number; readonly until: number }>({
     max: pollFailuresRemembered,
   });

@@ -1,5 +1,4 @@
 /** Makes schedules for accounts whose polls do not come: new ones, and those whose schedule the queue has lost. (T9) */
-import { LRUCache } from 'lru-cache';
 import { pollScheduleWidth, pollSweepMax, pollSweepMs } from '../engine/limits.ts';
 import type { Observer } from '../engine/ports/observer.ts';
 import type { TradePolls } from '../engine/ports/trade-polls.ts';
@@ -22,7 +21,7 @@ export interface PollSweepDeps {
 export function startPollSweep(deps: PollSweepDeps): () => Promise<void> {
   const { observer, platform, sweepMs = pollSweepMs } = deps;
   // A schedule that was just made gets its time to work: making it again would put its poll behind all that wait.
-  const made = new LRUCache<string, true>({ max: 1_000_000, ttl: 2 * deps.lateMs });
+  const made = new Map<string, number>();
   let closing = false;
   let timer: NodeJS.Timeout | undefined;
   let sweeping: Promise<void> = Promise.resolve();
@@ -46,10 +45,15 @@ export function startPollSweep(deps: PollSweepDeps): () => Promise<void> {
 
 async function sweep(
   { polls, queue, platform, meter, now, lateMs }: PollSweepDeps,
-  made: LRUCache<string, true>,
+  made: Map<string, number>,
   isClosing: () => boolean,
 ): Promise<void> {
   const before = now() - lateMs;
+  for (const [id, at] of made) {
+    // In the order they were made; a clock that was set back forgets them, too.
+    if (Math.abs(now() - at) < 2 * lateMs) break;
+    made.delete(id);
+  }
   let after: string | undefined;
   let late = 0;
   while (!isClosing()) {
@@ -59,7 +63,7 @@ async function sweep(
     for (let start = 0; start < unscheduled.length && !isClosing(); start += pollScheduleWidth) {
       const part = unscheduled.slice(start, start + pollScheduleWidth);
       await Promise.all(part.map((id) => queue.schedule(id)));
-      for (const id of part) made.set(id, true);
+      for (const id of part) made.set(id, now());
       meter.scheduled(platform, part.length);
     }
     after = ids.at(-1);

@@ -1,9 +1,9 @@
 /** What came and was not let in, with the reason: for operators to look at, never shown to members. (T7) */
 import { createHash } from 'node:crypto';
-import { platformIdLengthMax } from '../limits.ts';
+import { platformIdLengthMax, tradeQuarantineRowsMax } from '../limits.ts';
 import type { Malformed, PlatformTrade } from '../ports/trade-platform.ts';
 import type { TradePath } from '../trade-http/config.ts';
-import { integers, texts } from '../store/arrays.ts';
+import { texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
 import type { RefusalReason, Refused } from './safety.ts';
 
@@ -85,17 +85,27 @@ export async function putIntoQuarantine(
 /** Rows by one statement: short locks. */
 const purgeRows = 5_000;
 
-/** Forgets what came before. */
-export async function purgeQuarantine(connection: Connection, before: number): Promise<void> {
-  for (;;) {
-    const { rows } = await connection.query<{ id: number }>(
-      'SELECT id FROM trade_quarantine WHERE at < $1 ORDER BY id LIMIT $2',
-      [before, purgeRows],
+/**
+ * Forgets what came before, and what is older than the newest `rowsMax`: what a platform, or a customer of it, sends is
+ * refused without end. Ids go up with time, more or less, so the oldest are found without an index of their times.
+ */
+export async function purgeQuarantine(
+  connection: Connection,
+  before: number,
+  rowsMax: number = tradeQuarantineRowsMax,
+): Promise<void> {
+  const { rows: over } = await connection.query<{ id: number }>(
+    'SELECT id FROM trade_quarantine ORDER BY id DESC OFFSET $1 LIMIT 1',
+    [rowsMax],
+  );
+  for (let deleted = purgeRows; deleted > 0;) {
+    const { rowCount } = await connection.query(
+      `DELETE FROM trade_quarantine WHERE id = ANY (ARRAY(
+         SELECT id FROM (SELECT id, at FROM trade_quarantine ORDER BY id LIMIT ${purgeRows}) AS oldest
+         WHERE at < $1 OR id <= $2))`,
+      [before, over[0]?.id ?? 0],
     );
-    if (rows.length === 0) return;
-    await connection.query('DELETE FROM trade_quarantine WHERE id = ANY ($1::bigint[])', [
-      integers(rows.map(({ id }) => id)),
-    ]);
+    deleted = rowCount ?? 0;
   }
 }
 

@@ -148,7 +148,9 @@ async function replace(
 async function isTooMuch(connection: Connection, userId: string): Promise<boolean> {
   const { rows } = await connection.query<{ accounts: number; groups: number }>(
     `SELECT (SELECT count(*) FROM trade_account WHERE user_id = $1)::int AS accounts,
-       (SELECT count(DISTINCT conversation) FROM trade_settings_account WHERE user_id = $1)::int AS groups`,
+       (SELECT count(DISTINCT conversation) FROM trade_account
+          JOIN trade_settings_account ON trade_account = trade_account.id
+        WHERE trade_account.user_id = $1)::int AS groups`,
     [userId],
   );
   const [row] = rows;

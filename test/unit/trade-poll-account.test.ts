@@ -1,7 +1,12 @@
 /** One account's polls with a scripted platform: logins, pages, and how long it is left alone after failures. (T9) */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { silentMeter } from '../../engine/bank/meter.ts';
-import { circuitFailuresMax, pollPagesMax, pollRestMsMax } from '../../engine/limits.ts';
+import {
+  circuitFailuresMax,
+  pollLoginsLengthMax,
+  pollPagesMax,
+  pollRestMsMax,
+} from '../../engine/limits.ts';
 import type {
   LoginResult,
   TradePlatform,
@@ -102,6 +107,19 @@ describe('T9: logins', () => {
     expect(calls).toEqual(['login', 'trades s1 c0', 'login', 'trades s3 c0']);
     trades = () => ({ code: 'login_expired' });
     expect(await poll()).toEqual({ code: 'unavailable', reason: 'login_loop' });
+  });
+
+  test('are bounded by their length, too', async () => {
+    login = () => ({
+      code: 'logged_in',
+      session: 's'.repeat(pollLoginsLengthMax / 2),
+      expiresAt: undefined,
+    });
+    for (const id of ['7', '8', '8', '7']) {
+      stored = { ...account, id };
+      await poller.poll(id);
+    }
+    expect(calls.filter((call) => call === 'login')).toHaveLength(3);
   });
 
   test('with a wrong secret stop the account', async () => {
