@@ -19,17 +19,24 @@ interface BarRow {
   readonly no: number;
 }
 
-/** Of several groups that show a trade to the reader, the one that he came into last. */
+/**
+ * Of several groups that show a trade to the reader, the one that he came into last. Each group gives the newest, from
+ * its index: what the other one has traded elsewhere, however much, is not looked at.
+ */
 const seenText = `SELECT trade.id, title, price, currency, platform, trade.at, message.link, shown.types,
     shown.conversation, shown.no
-  FROM trade CROSS JOIN LATERAL (
-      SELECT conversation, no, types FROM trade_shown
-        JOIN member AS reader USING (conversation) JOIN member AS other USING (conversation)
-      WHERE trade_shown.trade = trade.id AND reader.user_id = $1 AND other.user_id = $2 AND no > reader.joined_no
-      ORDER BY conversation DESC LIMIT 1) AS shown
+  FROM (
+      SELECT DISTINCT ON (seen.trade) seen.trade, reader.conversation, seen.no, seen.types
+      FROM member AS reader JOIN member AS other USING (conversation) CROSS JOIN LATERAL (
+          SELECT trade, no, types FROM trade_shown
+          WHERE trade_shown.conversation = reader.conversation AND user_id = $2 AND no > reader.joined_no
+            AND trade < coalesce($3::bigint, ${Number.MAX_SAFE_INTEGER})
+          ORDER BY trade DESC LIMIT $4) AS seen
+      WHERE reader.user_id = $1 AND other.user_id = $2
+      ORDER BY seen.trade DESC, reader.conversation DESC LIMIT $4) AS shown
+    JOIN trade ON trade.id = shown.trade
     JOIN message ON message.conversation = shown.conversation AND message.no = shown.no
-  WHERE trade.user_id = $2 AND ($3::bigint IS NULL OR trade.id < $3)
-  ORDER BY trade.id DESC LIMIT $4`;
+  ORDER BY trade.id DESC`;
 
 /** See `TradeIntake.tradesOf`. */
 export async function tradesOf(

@@ -101,8 +101,8 @@ async function insertMessages(
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
           AS placed (conversation, no, at, trade, types)
       ), shown AS (
-        INSERT INTO trade_shown (trade, conversation, no, types)
-        SELECT trade, conversation, no, types::text[] FROM placed
+        INSERT INTO trade_shown (trade, conversation, no, user_id, types)
+        SELECT trade, conversation, no, user_id, types::text[] FROM placed JOIN trade ON trade.id = placed.trade
       )
       INSERT INTO message (conversation, no, at, subject, kind, sender, text, link)
       SELECT conversation, no, placed.at, trade.id, ${linkKind.trade}, user_id, title,

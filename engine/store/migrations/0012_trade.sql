@@ -115,9 +115,12 @@ CREATE TABLE trade_shown (
   trade        bigint NOT NULL,
   conversation bigint NOT NULL,
   no           bigint NOT NULL,
+  user_id      text COLLATE "C" NOT NULL,
   types        text[] NOT NULL,
   PRIMARY KEY (trade, conversation)
 );
+-- The information bar: a member's trades in a group, newest first. (T13)
+CREATE INDEX trade_shown_member ON trade_shown (conversation, user_id, trade) INCLUDE (no);
 
 -- What came and was not let in, with the reason; the same is kept once.
 CREATE TABLE trade_quarantine (
