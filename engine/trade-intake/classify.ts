@@ -39,18 +39,20 @@ interface ReadyType {
 export class Classifier {
   /** Undefined: everything is shared. */
   readonly #types: readonly ReadyType[] | undefined;
-  readonly #keywords = new Keywords();
+  readonly #keywords: Keywords;
 
   /** @param chosen none: everything is shared; only such as the system has no more: nothing is */
   constructor(chosen: readonly SharedType[]) {
-    if (chosen.length === 0) return;
-    this.#types = knownTypes(chosen).map(({ name, criteria }, type) => {
-      const { price } = criteria;
-      const categories = new Set(criteria.categories?.map(folded));
-      const words = (criteria.keywords ?? []).map(folded).filter((word) => word !== '');
-      for (const word of words) this.#keywords.add(word, type);
-      return { name, categories, price, isAny: categories.size === 0 && words.length === 0 };
-    });
+    const keywords: Keyword[] = [];
+    if (chosen.length > 0)
+      this.#types = knownTypes(chosen).map(({ name, criteria }, type) => {
+        const { price } = criteria;
+        const categories = new Set(criteria.categories?.map(folded));
+        const words = (criteria.keywords ?? []).map(folded).filter((word) => word !== '');
+        for (const word of words) keywords.push({ word, type });
+        return { name, categories, price, isAny: categories.size === 0 && words.length === 0 };
+      });
+    this.#keywords = new Keywords(keywords);
   }
 
   /** @returns names of the types it belongs to, in the order chosen; undefined: it is not shared */
@@ -73,15 +75,20 @@ interface Keyword {
   readonly type: number;
 }
 
-/** Keywords of all types by how they begin. */
+/** Keywords of all types by how they begin, each list in the order of code units. */
 class Keywords {
   readonly #byStart = new Map<number, Keyword[]>();
 
-  add(word: string, type: number): void {
-    const start = startAt(word, 0);
-    const alike = this.#byStart.get(start);
-    if (alike === undefined) this.#byStart.set(start, [{ word, type }]);
-    else alike.push({ word, type });
+  constructor(keywords: readonly Keyword[]) {
+    const sorted = keywords.toSorted(({ word: one }, { word: other }) =>
+      one < other ? -1 : one > other ? 1 : 0,
+    );
+    for (const keyword of sorted) {
+      const start = startAt(keyword.word, 0);
+      const alike = this.#byStart.get(start);
+      if (alike === undefined) this.#byStart.set(start, [keyword]);
+      else alike.push(keyword);
+    }
   }
 
   typesIn(texts: readonly string[]): ReadonlySet<number> {
@@ -89,19 +96,49 @@ class Keywords {
     if (this.#byStart.size === 0) return found;
     for (const text of texts) {
       for (let i = 0; i < text.length; i += 1) {
-        this.#look(text, i, startAt(text, i), found);
+        const alike = this.#byStart.get(startAt(text, i));
+        if (alike !== undefined) look(alike, text, i, found);
         // Keywords of a single character.
-        this.#look(text, i, text.charCodeAt(i), found);
+        const single = this.#byStart.get(text.charCodeAt(i));
+        if (single !== undefined) look(single, text, i, found);
       }
     }
     return found;
   }
+}
 
-  #look(text: string, i: number, start: number, found: Set<number>): void {
-    for (const { word, type } of this.#byStart.get(start) ?? []) {
-      if (!found.has(type) && text.startsWith(word, i)) found.add(type);
+/** Those that stand in the text there, however many begin alike: each character halves what is left a few times. */
+function look(sorted: readonly Keyword[], text: string, i: number, found: Set<number>): void {
+  let from = 0;
+  let to = sorted.length;
+  for (let depth = 0; ; depth += 1) {
+    // What is left begins as the text does, up to here; the shortest stand first.
+    for (let one = sorted[from]; from < to && one?.word.length === depth; one = sorted[from]) {
+      found.add(one.type);
+      from += 1;
     }
+    if (from === to || i + depth >= text.length) return;
+    const code = text.charCodeAt(i + depth);
+    from = firstFrom(sorted, from, to, depth, code);
+    to = firstFrom(sorted, from, to, depth, code + 1);
   }
+}
+
+/** The first of `from` up to `to` whose code unit at `depth` is at least `code`; `to` where none is. */
+function firstFrom(
+  sorted: readonly Keyword[],
+  from: number,
+  to: number,
+  depth: number,
+  code: number,
+): number {
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle]?.word.charCodeAt(depth) ?? 0) < code) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 const unit = 0x1_0000;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   platformPageTrades,
+  platformTitleLengthMax,
   sharedGroupsMax,
   sharedTypesMax,
   typeWordsMax,
@@ -189,7 +190,18 @@ test('T7: the most that a member may ask for costs a page of trades little in al
     title: `${title} ${i}`,
     categories: ['home', 'kitchen things'],
   }));
+  // Keywords that all begin as the titles do.
+  const alike = new Classifier(
+    Array.from({ length: sharedTypesMax }, (_, i) => ({
+      name: `t${i}`,
+      criteria: {
+        keywords: Array.from({ length: typeWordsMax }, (__, k) => `${'a'.repeat(60)} ${i} ${k}`),
+      },
+    })),
+  );
+  const alikeTitle = { ...phone, title: 'a'.repeat(platformTitleLengthMax), categories: [] };
   const begun = performance.now();
+  for (let i = 0; i < 100; i += 1) expect(alike.typesOf(foldedTrade(alikeTitle))).toBeUndefined();
   for (const one of page) {
     const words = foldedTrade(one);
     for (const group of groups) expect(group.typesOf(words) === undefined).toBe(true);
