@@ -40,7 +40,6 @@ CREATE TABLE trade_settings (
   types        jsonb NOT NULL,
   PRIMARY KEY (conversation, user_id)
 );
-CREATE INDEX trade_settings_user ON trade_settings (user_id);
 
 -- A member's account on a platform, once, in however many groups it is shared; gone with the last of them, and its
 -- secret with it. Another secret is another row, which takes over the cursor. (T5)
