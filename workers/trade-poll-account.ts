@@ -48,9 +48,6 @@ interface Login {
   readonly expiresAt: number;
 }
 
-/** Nothing went wrong with the connection, whatever the answer is. */
-type Answer<Result> = Exclude<Result, Unavailable> | (Unavailable & { retryAfterMs: number });
-
 export class AccountPoller {
   readonly #deps: PollerDeps;
   readonly #guard: ReturnType<typeof guard>;
@@ -152,7 +149,7 @@ export class AccountPoller {
     return { code: 'logged_in' as const, session };
   }
 
-  /** Through the platform's circuit. A platform that asks for patience is there, and opens no circuit. */
+  /** Through the platform's circuit. A platform that asks for patience is there, and so is one whose answer is too large. */
   async #ask<Result extends { readonly code: string }>(
     operation: string,
     call: () => Promise<Result | Unavailable>,
@@ -160,11 +157,9 @@ export class AccountPoller {
     const asked = await this.#guard.ask(
       operation,
       false,
-      async (): Promise<Asked<Answer<Result | Unavailable>>> => {
+      async (): Promise<Asked<Result | Unavailable>> => {
         const result = await call();
-        return isUnclear(result)
-          ? unclear(result.reason)
-          : { kind: 'answer', value: result as Answer<Result | Unavailable> };
+        return isUnclear(result) ? unclear(result.reason) : { kind: 'answer', value: result };
       },
     );
     if (asked.kind === 'answer') return asked.value as Exclude<Result, Unavailable> | Unavailable;
@@ -189,6 +184,13 @@ export class AccountPoller {
   }
 }
 
+/**
+ * What the account's own trades bring about, or how far it was read: other accounts may be answered well. A member with
+ * many such accounts must not open the circuit for everybody.
+ */
+const ownReasons: ReadonlySet<string> = new Set(['too_large', 'no_progress', 'wrong_cursor']);
+
 function isUnclear(result: { readonly code: string }): result is Unavailable {
-  return result.code === 'unavailable' && !('retryAfterMs' in result);
+  if (result.code !== 'unavailable' || 'retryAfterMs' in result) return false;
+  return !('reason' in result && ownReasons.has(String(result.reason)));
 }

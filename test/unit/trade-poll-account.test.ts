@@ -210,6 +210,18 @@ describe('T9: left alone', () => {
   });
 });
 
+test('T9: accounts whose own trades are at fault open no circuit for the others', async () => {
+  trades = () => ({ code: 'unavailable', reason: 'too_large' });
+  for (let i = 0; i < 2 * circuitFailuresMax; i += 1) {
+    stored = { ...account, id: String(100 + i) };
+    expect(await poller.poll(stored.id)).toEqual({ code: 'unavailable', reason: 'too_large' });
+    expect(await poller.poll(stored.id)).toEqual({ code: 'resting' });
+  }
+  trades = () => page('c0');
+  stored = account;
+  expect(await poll()).toEqual(done);
+});
+
 test('T9: two at a time are one', async () => {
   const [one, other] = await Promise.all([poll(), poll()]);
   expect([one, other]).toEqual([done, { code: 'stale' }]);
