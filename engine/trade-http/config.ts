@@ -80,10 +80,16 @@ export function readTradePlatforms(read: EnvironmentReader): readonly PlatformCo
     );
   }
   const names = new Set<string>();
+  const secrets = new Set<string>();
   return parsed.data.map((given) => {
     const wrong = (problem: string) => read.error(variable, `of ${given.name} ${problem}`);
     if (names.has(given.name)) throw wrong('is there twice');
     names.add(given.name);
+    // A signature names no platform: with one secret for two, each could push for the other.
+    if (given.webhookSecret !== undefined && !given.sandbox) {
+      if (secrets.has(given.webhookSecret)) throw wrong('has the webhookSecret of another one');
+      secrets.add(given.webhookSecret);
+    }
     const url = URL.canParse(given.url) ? new URL(given.url) : undefined;
     const protocols = given.sandbox ? ['https:', 'http:'] : ['https:'];
     if (url === undefined || !protocols.includes(url.protocol)) {

@@ -52,6 +52,10 @@ test.each([
   [[{ ...good, paths: ['same'] }], 'webhookSecret'],
   [[{ ...good, token: secret }], 'key:secret'],
   [[{ ...good, webhookSecret: 'short' }], '0.webhookSecret'],
+  [
+    ['a', 'b'].map((name) => ({ ...good, name, paths: ['same'], webhookSecret: secret })),
+    'webhookSecret of another',
+  ],
   [[{ ...good, pollIntervalSeconds: 0 }], '0.pollIntervalSeconds'],
 ])('wrong: %j', (value, says) => {
   expect(() => read(value)).toThrow(says);

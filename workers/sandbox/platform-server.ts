@@ -37,6 +37,10 @@ const controlSchema = z.strictObject({
   accounts: z.array(z.strictObject({ account: z.string(), secret: z.string() })).default([]),
   trades: z.array(tradeSchema.extend({ account: z.string() })).default([]),
 });
+const pushSchema = z.strictObject({
+  contract: z.enum(['generic', 'shop']),
+  account: z.string(),
+});
 
 export class SandboxPlatform {
   readonly books: PlatformBooks;
@@ -100,6 +104,18 @@ export class SandboxPlatform {
           ({ account, ...trade }) => this.books.addTrade(account, defined(trade)).id,
         );
         return write(response, { status: 201, body: { ids } });
+      }
+      case 'POST /push': {
+        const parsed = pushSchema.safeParse(await readBody(request));
+        if (!parsed.success) return bad(parsed.error);
+        const { contract, account } = parsed.data;
+        if (this.books.tradesOf(account).length === 0) {
+          return write(response, { status: 404, body: { code: 'no_trade' } });
+        }
+        return write(response, {
+          status: 200,
+          body: { answered: await this.push(contract, account) },
+        });
       }
       case 'POST /faults': {
         const parsed = platformFaultSchema.safeParse(await readBody(request));

@@ -49,7 +49,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const outbox = new Outbox();
   const bank = new BankRoutes(books, faults);
   const platform = new SandboxPlatform({
-    token: 'sandbox-platform-token',
+    token: 'ck_sandbox:cs_sandbox',
     webhookSecret: 'sandbox-webhook-secret',
   });
 
