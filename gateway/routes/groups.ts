@@ -1,5 +1,6 @@
 /** Groups and their members; who is not in a group does not learn that it exists. (E7, E10) */
 import { groupMembersMax } from '../../engine/limits.ts';
+import type { Social } from '../../engine/social/port.ts';
 import type { Group, Member, NotContacts } from '../../engine/social/types.ts';
 import { page } from '../answer.ts';
 import { creation } from '../creation.ts';
@@ -60,21 +61,29 @@ function create({ social }: AppDeps): Route {
   });
 }
 
-function read({ social }: AppDeps): Route[] {
+/** What groups of either kind tell of themselves, under a path and in words of their own. */
+interface GroupWords {
+  readonly path: string;
+  readonly tag: string;
+  readonly list: string;
+  readonly one: string;
+}
+
+/** The caller's groups, and one of them. */
+export function groupReads(words: GroupWords, port: Pick<Social, 'groups' | 'group'>): Route[] {
   const list = listRoute({
-    path: '/v1/groups',
-    tag,
-    summary: 'Groups the caller is in, newest first',
+    path: words.path,
+    tag: words.tag,
+    summary: words.list,
     schema: answers.groups,
-    read: (userId, at) => social.groups(userId, at),
+    read: (userId, at) => port.groups(userId, at),
     show: shownGroup,
   });
-
   const one = route({
     method: 'GET',
-    path: '/v1/groups/:id',
-    tag,
-    summary: 'A group and one page of its members (members)',
+    path: `${words.path}/:id`,
+    tag: words.tag,
+    summary: words.one,
     auth: 'user',
     params,
     pathRefusal,
@@ -82,7 +91,7 @@ function read({ social }: AppDeps): Route[] {
     answers: { 200: { description: 'The group.', schema: answers.groupPage } },
     problems: ['unknown'],
     async handle({ caller, requestId, path, query }) {
-      const result = await social.group(path.id, caller.userId, pageAt(query));
+      const result = await port.group(path.id, caller.userId, pageAt(query));
       if (result.code !== 'page') {
         return result.code === 'bad_cursor'
           ? badCursor(requestId)
@@ -122,11 +131,16 @@ function add({ social }: AppDeps): Route {
   });
 }
 
-function remove({ social }: AppDeps): Route {
+/** Of groups of either kind. */
+export function memberRemoval(
+  words: Pick<GroupWords, 'path' | 'tag'> & { readonly description?: string },
+  port: Pick<Social, 'removeMembers'>,
+): Route {
+  const { path: base, ...told } = words;
   return route({
+    ...told,
     method: 'DELETE',
-    path: '/v1/groups/:id/members',
-    tag,
+    path: `${base}/:id/members`,
     summary: 'Remove members (owner), or leave by naming oneself; an owner who leaves hands over',
     auth: 'user',
     params,
@@ -135,7 +149,7 @@ function remove({ social }: AppDeps): Route {
     answers: { 200: { description: 'None of them is in.', schema: answers.memberCount } },
     problems: ['not_owner', 'unknown'],
     async handle({ caller, requestId, path, body }) {
-      const result = await social.removeMembers(path.id, caller.userId, body.members);
+      const result = await port.removeMembers(path.id, caller.userId, body.members);
       if (result.code !== 'removed') return problem(requestId, result.code);
       return page(requestId, { id: path.id, memberCount: result.memberCount });
     },
@@ -143,5 +157,17 @@ function remove({ social }: AppDeps): Route {
 }
 
 export function groupRoutes(deps: AppDeps): Route[] {
-  return [create(deps), ...read(deps), add(deps), remove(deps)];
+  const words = {
+    path: '/v1/groups',
+    tag,
+    list: 'Groups the caller is in, newest first',
+    one: 'A group and one page of its members (members)',
+  };
+  const { social } = deps;
+  return [
+    create(deps),
+    ...groupReads(words, social),
+    add(deps),
+    memberRemoval({ path: words.path, tag }, social),
+  ];
 }
