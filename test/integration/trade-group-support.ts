@@ -25,7 +25,7 @@ const configs = [
   ...one,
   kind: 'generic',
   url: `https://${one.name}.example/api`,
-  webhookSecret: 'a webhook secret of the tests',
+  webhookSecret: `webhook secret of the ${one.name}`,
   token: 'a token of the tests',
 }));
 
