@@ -4,6 +4,7 @@
  * A mapping stands in Postgres until the platform knows, so none is forgotten. Who tells one has it for a while; whatever
  * changed meanwhile, or was told by two at a time in an order that nobody knows, is told again.
  */
+import type { Pool } from 'pg';
 import { mappingLeaseMs, mappingRetryMsMax, mappingRetryMsMin } from '../limits.ts';
 import type { IntakeContext } from './context.ts';
 
@@ -75,13 +76,13 @@ async function settle(
     );
     if (rowCount === 1) return;
   } else {
-    const { rowCount } = await pool.query(
-      wanted
-        ? `UPDATE trade_mapping SET told = true, next_try_at = NULL WHERE ${isMine}`
-        : `DELETE FROM trade_mapping WHERE ${isMine}`,
-      values,
-    );
-    if (rowCount === 1) return;
+    if (wanted) {
+      const { rowCount } = await pool.query(
+        `UPDATE trade_mapping SET told = true, next_try_at = NULL WHERE ${isMine}`,
+        values,
+      );
+      if (rowCount === 1) return;
+    } else if (await end(pool, isMine, values, now())) return;
   }
   // It has changed, or somebody else has told it too. Once nobody is at it any more it is told as it stands then.
   await pool.query(
@@ -89,6 +90,27 @@ async function settle(
      WHERE (platform, account, user_id) = ($1, $2, $3)`,
     [platform, account, userId, now()],
   );
+}
+
+/**
+ * A platform that keeps one member for an account has now nobody for it: those who share it as well are told again.
+ * @returns whether it ended
+ */
+async function end(
+  pool: Pool,
+  isMine: string,
+  values: readonly unknown[],
+  at: number,
+): Promise<boolean> {
+  const { rows } = await pool.query(
+    `WITH ended AS (DELETE FROM trade_mapping WHERE ${isMine} RETURNING platform, account),
+       others AS (
+         UPDATE trade_mapping AS other SET told = NULL, tries = tries + 1, next_try_at = $7 FROM ended
+         WHERE (other.platform, other.account) = (ended.platform, ended.account) AND other.wanted AND other.user_id <> $3)
+     SELECT FROM ended`,
+    [...values, at],
+  );
+  return rows.length === 1;
 }
 
 export function postgresMappings(context: IntakeContext): TradeMappings {

@@ -14,13 +14,19 @@ afterEach(async () => {
 });
 
 /** As the settings write it. */
-const want = (under: IntakeUnderTest, platform: string, account: string, isWanted: boolean) =>
+const want = (
+  under: IntakeUnderTest,
+  platform: string,
+  account: string,
+  isWanted: boolean,
+  userId = 'ann',
+) =>
   under.pool.query(
     `INSERT INTO trade_mapping (changed_at, next_try_at, wanted, platform, account, user_id)
-     VALUES ($1, $1, $2, $3, $4, 'ann')
+     VALUES ($1, $1, $2, $3, $4, $5)
      ON CONFLICT (platform, account, user_id) DO UPDATE
      SET changed_at = $1, next_try_at = $1, wanted = $2, told = NULL, tries = 0`,
-    [under.clock.now, isWanted, platform, account],
+    [under.clock.now, isWanted, platform, account, userId],
   );
 const rowsOf = async (under: IntakeUnderTest) => {
   const { rows } = await under.pool.query<{ wanted: boolean; told: boolean | null; due: boolean }>(
@@ -146,6 +152,19 @@ describe('what is due', () => {
     await mappings.settle(other, true);
     under.clock.now += mappingLeaseMs;
     await mappings.settle(await claimed(), true);
+    expect(await rowsOf(under)).toEqual([{ wanted: true, told: true, due: false }]);
+  });
+
+  test('T8: when one of two with the same account ends, the platform is told of the other again', async () => {
+    const { under, mappings, claimed } = await begin();
+    await mappings.settle(await claimed(), true);
+    await want(under, 'mall', '17', true, 'bob');
+    await mappings.settle(await claimed(), true);
+    await want(under, 'mall', '17', false, 'bob');
+    await mappings.settle(await claimed(), true);
+    const again = await claimed();
+    expect(again).toMatchObject({ account: '17', userId: 'ann', wanted: true });
+    await mappings.settle(again, true);
     expect(await rowsOf(under)).toEqual([{ wanted: true, told: true, due: false }]);
   });
 

@@ -100,6 +100,9 @@ export class SandboxPlatform {
         if (!parsed.success) return bad(parsed.error);
         const { accounts, trades } = parsed.data;
         for (const { account, secret } of accounts) this.books.addAccount(account, secret);
+        if (trades.some(({ account }) => !this.books.hasAccount(account))) {
+          return write(response, { status: 404, body: { code: 'no_such_account' } });
+        }
         const ids = trades.map(
           ({ account, ...trade }) => this.books.addTrade(account, defined(trade)).id,
         );
