@@ -3,18 +3,18 @@
  * them, and every settle transaction takes cores from those who are being answered; what is acknowledged is safe in
  * the journal. So while the journal keeps filling, only a little is settled now and then, for a bounded time.
  */
-import { burstJobsMin, burstMsMax } from '../limits.ts';
+import { burstBytesMin, burstMsMax } from '../limits.ts';
 
 export class Burst {
   #jobs = 0;
   #startedAt: number | undefined;
   #isOn = false;
 
-  /** The journal holds so many jobs now; `now` in monotonic ms. */
-  note(jobs: number, now: number): void {
+  /** The journal holds so many jobs now, of so many bytes each; `now` in monotonic ms. */
+  note(jobs: number, jobBytes: number, now: number): void {
     const isGrowing = jobs > this.#jobs;
     this.#jobs = jobs;
-    if (jobs < burstJobsMin) {
+    if (jobs * jobBytes < burstBytesMin) {
       this.#startedAt = undefined;
       this.#isOn = false;
       return;

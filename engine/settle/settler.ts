@@ -7,6 +7,7 @@
  * those that wait, as in a backlog), nor while somebody waits for it (`hurry`). In a burst it rests longer; see burst.ts.
  */
 import {
+  burstJobsMax,
   burstRestMs,
   hurriedMs,
   settleConcurrency,
@@ -141,14 +142,26 @@ export class Settler {
     return this.#payloads.size >= settleConcurrency && !this.#standsBack;
   }
 
+  /** Of the payloads at hand. */
+  get #meanBytes(): number {
+    let bytes = 0;
+    for (const payload of this.#payloads.values()) bytes += payload.length;
+    return bytes / Math.max(1, this.#payloads.size);
+  }
+
   async #run(number: number, run: Run): Promise<void> {
     run.begun = true;
     try {
       const { clock } = this.#deps;
-      const settled = await settleOwner(this.#deps, number, run.wanted, this.#standsBack);
+      const standsBack = this.#standsBack;
+      const before = this.#known.get(number)?.settled ?? run.wanted;
+      // Who asked for more asks again.
+      const wanted = standsBack ? Math.min(run.wanted, before + burstJobsMax) : run.wanted;
+      const settled = await settleOwner(this.#deps, number, wanted, standsBack);
       this.#remember(number, { settled, endedAt: clock.monotonic() });
       // Unknown is as good as empty: then nothing is held back.
-      this.#burst.note(await this.#journal.depth().catch(() => 0), clock.monotonic());
+      const jobs = await this.#journal.depth().catch(() => 0);
+      this.#burst.note(jobs, this.#meanBytes, clock.monotonic());
     } finally {
       this.#runs.delete(number);
     }

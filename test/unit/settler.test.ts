@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { encodeEvent, encodePayload } from '../../engine/core/codec.ts';
 import { shardOf } from '../../engine/core/hash.ts';
 import {
-  burstJobsMin,
+  burstBytesMin,
+  burstJobsMax,
   burstRestMs,
   settleConcurrency,
   settleEnoughBytes,
@@ -48,9 +49,9 @@ async function scene(receiversPerJob = 1) {
     for (const seq of seqs)
       void settler.settleJob(jobId(number, seq), payload(seq)).then(() => done.push(seq));
   };
-  /** What the journal says it holds. */
-  const hold = (jobs: number) => {
-    waiting = jobs;
+  /** The journal says that it holds enough for a burst, and more each time. */
+  const hold = () => {
+    waiting = Math.max(waiting + 1, Math.ceil(burstBytesMin / payload(1).length));
   };
   return { clock, settler, transactions, deliver, done, hold };
 }
@@ -99,22 +100,38 @@ describe('the settler', () => {
     }
   });
 
-  it('rests longer in a burst, and settles no more than it was asked for', async () => {
+  it('rests longer in a burst, and settles only a little, until the journal grows no more', async () => {
     const { clock, transactions, deliver, done, hold } = await scene();
-    hold(burstJobsMin);
+    hold();
     deliver(1);
     await clock.pass(0);
-    deliver(...Array.from({ length: settleConcurrency }, (_, i) => i + 2));
+    const more = settleConcurrency / 2;
+    deliver(...Array.from({ length: more }, (_, i) => i + 2));
     await clock.pass(burstRestMs - 1);
     expect(done).toEqual([1]);
     await clock.pass(1);
-    expect(done).toHaveLength(settleConcurrency + 1);
-    expect(transactions).toEqual([0, burstRestMs]);
+    expect(done).toHaveLength(1 + burstJobsMax);
+    await clock.pass(settleRestMs);
+    expect(done).toHaveLength(1 + more);
+    expect(transactions).toEqual([0, burstRestMs, burstRestMs + settleRestMs]);
+  });
+
+  it('goes on, little by little, with all that was asked for while the burst lasts', async () => {
+    const { clock, deliver, done, hold } = await scene();
+    hold();
+    deliver(1);
+    await clock.pass(0);
+    deliver(...Array.from({ length: 3 * burstJobsMax }, (_, i) => i + 2));
+    for (const round of [1, 2, 3]) {
+      hold();
+      await clock.pass(burstRestMs);
+      expect(done).toHaveLength(1 + round * burstJobsMax);
+    }
   });
 
   it('does not hold back in a burst while somebody waits', async () => {
     const { clock, settler, deliver, done, hold } = await scene();
-    hold(burstJobsMin);
+    hold();
     deliver(1);
     await clock.pass(0);
     deliver(2);
