@@ -19,6 +19,8 @@ const digitGroups = /[0-9](?:[\s._/-]{0,3}[0-9])*/g;
 export function isCardNumber(text: string): boolean {
   if (!written.test(text)) return false;
   const digits = digitsOf(text);
+  // Nothing but zeros has a right check digit, too.
+  if (/^0+$/.test(digits)) return false;
   return digits.length >= cardDigitsMin && digits.length <= cardDigitsMax && hasLuhn(digits);
 }
 

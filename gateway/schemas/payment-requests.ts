@@ -18,7 +18,10 @@ const shownName = (max: number) =>
   name(max).refine((text) => !holdsCardNumber(text), 'must not hold a card number');
 
 const registration = z.strictObject({
-  holderName: shownName(holderNameLengthMax),
+  holderName: shownName(holderNameLengthMax).refine(
+    (text) => /\p{L}/u.test(text),
+    'must hold a letter',
+  ),
   cardNumber,
   bank: shownName(bankNameLengthMax),
 });

@@ -45,6 +45,31 @@ const ask = async (client: Client, amount: number, asset = 'CNY') => {
 const id = /^[0-9a-f-]{36}$/;
 const broken = (name: string, value: number) => ['withdrawal_limit', { name, value }];
 
+test('what cannot be a card is refused by field, in words that hold nothing of it', async () => {
+  const client = await clientOf(server.url, 'careless');
+  const wrong: readonly (readonly [field: string, value: unknown])[] = [
+    ['cardNumber', '6222021234567890127'],
+    ['cardNumber', '0000 0000 0000 0000'],
+    ['cardNumber', 6222021234567890],
+    ['cardNumber', '6222-0212-3456-7890-128'],
+    ['holderName', ''],
+    ['holderName', '\u0301\u0308'],
+    ['holderName', '\u200b'],
+    ['holderName', '123'],
+    ['holderName', `Anna ${card.cardNumber}`],
+    ['bank', '6222 0212 3456 7890 128'],
+    ['bank', 'x'.repeat(1_000)],
+  ];
+  for (const [field, value] of wrong) {
+    const path = '/v1/payment/registration';
+    const { status, body } = await client.call('PUT', path, { ...card, [field]: value });
+    expect([field, value, status, body['code']]).toEqual([field, value, 400, 'invalid_request']);
+    expect((body['errors'] as { field: string }[]).map((error) => error.field)).toContain(field);
+    expect(JSON.stringify(body)).not.toMatch(/6222|7890|Anna/);
+  }
+  expect((await client.get('/v1/payment/registration')).status).toBe(404);
+});
+
 test('limits are those of the configuration, to the unit', async () => {
   const client = await registered('lim', 10_000);
   expect(await ask(client, 9)).toEqual(broken('min', 10));

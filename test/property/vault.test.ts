@@ -114,7 +114,7 @@ function withCheckDigit(digits: string): string {
 }
 
 test('card numbers: length and check digit, every single wrong digit is noticed', () => {
-  const body = fc.stringMatching(/^[0-9]{11,18}$/);
+  const body = fc.stringMatching(/^[0-9]{11,18}$/).filter((digits) => /[1-9]/.test(digits));
   fc.assert(
     fc.property(body, fc.nat(30), fc.integer({ min: 1, max: 9 }), (digits, at, by) => {
       const number = withCheckDigit(digits);
@@ -125,7 +125,7 @@ test('card numbers: length and check digit, every single wrong digit is noticed'
       expect(isCardNumber(other)).toBe(false);
     }),
   );
-  for (const text of ['', '0', withCheckDigit('1234567890'), withCheckDigit('1'.repeat(19))]) {
+  for (const text of ['', '0', '0'.repeat(16), withCheckDigit('1234567890'), withCheckDigit('1'.repeat(19))]) {
     expect(isCardNumber(text)).toBe(false);
   }
   for (const text of ['4111-1111-1111-1111', ' 4111111111111111', '4111  111111111111', '٤١١١']) {
