@@ -125,7 +125,13 @@ test('card numbers: length and check digit, every single wrong digit is noticed'
       expect(isCardNumber(other)).toBe(false);
     }),
   );
-  for (const text of ['', '0', '0'.repeat(16), withCheckDigit('1234567890'), withCheckDigit('1'.repeat(19))]) {
+  for (const text of [
+    '',
+    '0',
+    '0'.repeat(16),
+    withCheckDigit('1234567890'),
+    withCheckDigit('1'.repeat(19)),
+  ]) {
     expect(isCardNumber(text)).toBe(false);
   }
   for (const text of ['4111-1111-1111-1111', ' 4111111111111111', '4111  111111111111', '٤١١١']) {
