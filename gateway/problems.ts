@@ -83,7 +83,11 @@ export const problemKinds = {
   not_claimed: kind(409, 'Not claimed', 'The caller holds no such packet of this batch.'),
 
   // People, groups, messages, posts (E7, E10)
-  contact_not_found: kind(404, 'Contact not found', 'There is no such contact, and no such request.'),
+  contact_not_found: kind(
+    404,
+    'Contact not found',
+    'There is no such contact, and no such request.',
+  ),
   contact_blocked: kind(409, 'Contact blocked', 'The caller blocks this user; unblock first.'),
   contact_refused: kind(403, 'Contact refused', 'This user takes no requests of the caller.'),
   not_contacts: kind(
