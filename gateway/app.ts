@@ -40,9 +40,9 @@ import { tradeRoutes } from './routes/trades.ts';
 import { withdrawalRoutes } from './routes/withdrawals.ts';
 import { metricsRoute, serviceRoutes } from './routes/service.ts';
 import { streamRoutes } from './routes/stream.ts';
-import { loggable } from './log-error.ts';
+import { loggable } from './log.ts';
 
-export type { AppDeps, AppOptions, Lifecycle, Log } from './deps.ts';
+export type { AppDeps, AppOptions, Lifecycle } from './deps.ts';
 
 export interface GatewayApp extends Pick<Hono<GatewayEnv>, 'fetch' | 'request' | 'routes'> {
   /** Asked first by the server; what it does not take goes to `fetch`. */

@@ -1,9 +1,8 @@
 /** No request waits for ever: after the deadline its outcome is unknown, and repeating it is safe (invariant 7). */
 import { requestTimeoutMs } from '../engine/limits.ts';
 import type { Answer } from './answer.ts';
-import type { Log } from './deps.ts';
 import { problem } from './problems.ts';
-import { loggable } from './log-error.ts';
+import { type Log, loggable } from './log.ts';
 
 /** The answer, or 503 `unknown` after limits.requestTimeoutMs; what becomes of the work later is nobody's answer. */
 export function inTime(

@@ -9,17 +9,13 @@ import type { TradeGroups } from '../engine/trade/port.ts';
 import type { TradePlatforms } from '../engine/trade-http/platforms.ts';
 import type { TradeIntake } from '../engine/trade-intake/port.ts';
 import type { AuthOptions } from './auth.ts';
+import type { Log } from './log.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Streams } from './stream/streams.ts';
 
 /** Shared by the app (readyz) and the server (drain). */
 export interface Lifecycle {
   draining: boolean;
-}
-
-/** The part of pino the gateway uses; fields hold no secrets and no amounts. */
-export interface Log {
-  error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 export interface AppOptions {

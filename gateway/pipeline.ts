@@ -6,7 +6,6 @@ import type { Answer } from './answer.ts';
 import type { Authenticator, Caller, Verified } from './auth.ts';
 import { parseBody, readBody, type BodyRead } from './body.ts';
 import { inTime } from './deadline.ts';
-import type { Log } from './deps.ts';
 import { isPassing } from './faults.ts';
 import type { Forwarder } from './forward.ts';
 import { assertNever } from './http.ts';
@@ -16,7 +15,7 @@ import { problem, type FieldError } from './problems.ts';
 import { Remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 import { bounded, checkBody, checkQuery } from './validate.ts';
-import { loggable } from './log-error.ts';
+import { type Log, loggable } from './log.ts';
 
 export interface Pipeline {
   readonly auth: Authenticator;

@@ -9,7 +9,8 @@ import {
 } from '../store/ledger.ts';
 import type { BooksContext } from './context.ts';
 import { decodeCursor, pageOf } from './cursor.ts';
-import type { AccountView, EntryView, Page } from './types.ts';
+import type { Paged } from './page.ts';
+import type { AccountView, EntryView } from './types.ts';
 
 /** See `Books.accounts`; by asset. */
 export async function accounts(
@@ -75,7 +76,7 @@ export async function entries(
   asset: string,
   cursor: string | undefined,
   limit: number,
-): Promise<({ readonly code: 'page' } & Page<EntryView>) | { readonly code: 'bad_cursor' }> {
+): Promise<Paged<EntryView>> {
   const before = cursor === undefined ? [null] : decodeCursor(cursor, 1);
   if (before === undefined) return { code: 'bad_cursor' };
   const { rows } = await pool.query<EntryRow>(statement, [

@@ -4,6 +4,7 @@
  */
 import type { BatchParams, Channel, IdempotencyTag, Mode } from '../core/types.ts';
 import type { EntryKind } from '../store/ledger.ts';
+import type { Page, Paged } from './page.ts';
 
 /** An open transaction; only Books looks inside. */
 export interface Tx {
@@ -137,12 +138,6 @@ export interface ClaimItem {
   readonly amount: number | undefined;
   /** Largest opened amount, once all are opened or the batch has expired; a tie goes to the earlier open. */
   readonly best: boolean;
-}
-/** One page of a keyset-paged list. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Opaque cursor of the next page. */
-  readonly next: string | undefined;
 }
 /** Packets in the order of claiming. */
 export type ClaimsPageResult =
@@ -303,7 +298,7 @@ export interface Books {
     asset: string,
     cursor: string | undefined,
     limit: number,
-  ): Promise<({ readonly code: 'page' } & Page<EntryView>) | { readonly code: 'bad_cursor' }>;
+  ): Promise<Paged<EntryView>>;
   /** Batches the user sent, newest first, with totals per asset. */
   sent(
     userId: string,

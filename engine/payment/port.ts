@@ -3,7 +3,8 @@
  * are under way. Business outcomes are values; promises reject only on passing faults of Postgres or programmer errors.
  * (E16, E17 ¶202–213)
  */
-import type { Books, Page, Tx } from '../books/types.ts';
+import type { PageAt, Paged } from '../books/page.ts';
+import type { Books, Tx } from '../books/types.ts';
 import type { Card, PayoutOrder, PayoutState } from '../ports/bank.ts';
 import type { CodeMessage } from '../ports/code-sender.ts';
 import type { CardView } from './card.ts';
@@ -59,11 +60,6 @@ export type VerifyResult =
   | { readonly code: 'withdrawal_not_found' | 'code_expired' | 'not_awaiting_verification' }
   | { readonly code: 'wrong_code'; readonly attemptsLeft: number };
 
-export interface PageAt {
-  readonly cursor: string | undefined;
-  readonly limit: number;
-}
-
 /** What the gateway asks for. */
 export interface Payments extends Pick<Books, 'once'> {
   /** Replaces what was registered; withdrawals under way keep their card. @param card valid, digits only */
@@ -75,10 +71,7 @@ export interface Payments extends Pick<Books, 'once'> {
   /** Of its owner; anybody else's is not there. */
   withdrawal(userId: string, id: string): Promise<Withdrawal | undefined>;
   /** The user's, newest first. */
-  withdrawals(
-    userId: string,
-    at: PageAt,
-  ): Promise<({ readonly code: 'page' } & Page<Withdrawal>) | { readonly code: 'bad_cursor' }>;
+  withdrawals(userId: string, at: PageAt): Promise<Paged<Withdrawal>>;
   close(): Promise<void>;
 }
 

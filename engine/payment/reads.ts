@@ -1,9 +1,9 @@
 /** Withdrawals as their owner sees them. */
 import { decodeCursor, pageOf } from '../books/cursor.ts';
-import type { Page } from '../books/types.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import { expireCodesOf } from './codes.ts';
 import type { PaymentContext } from './context.ts';
-import type { PageAt, Withdrawal } from './port.ts';
+import type { Withdrawal } from './port.ts';
 import { rowColumns, shown, type WithdrawalRow } from './rows.ts';
 
 /** See `Payments.withdrawal`. */
@@ -25,7 +25,7 @@ export async function withdrawals(
   context: PaymentContext,
   userId: string,
   { cursor, limit }: PageAt,
-): Promise<({ readonly code: 'page' } & Page<Withdrawal>) | { readonly code: 'bad_cursor' }> {
+): Promise<Paged<Withdrawal>> {
   const before = cursor === undefined ? [null] : decodeCursor(cursor, 1);
   if (before === undefined) return { code: 'bad_cursor' };
   await expireCodesOf(context, userId);

@@ -1,7 +1,7 @@
 /** The list of a user's contacts. (E10) */
 import { contactCode, contactStateOf } from './contacts.ts';
 import { decodeUserCursor, type SocialContext, userPage } from './context.ts';
-import type { PageAt, Paged } from './port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { Contact, ContactState } from './types.ts';
 
 interface ContactRow {

@@ -4,7 +4,7 @@ import { isConversationId } from './groups.ts';
 import type { SocialContext } from './context.ts';
 import { tradeColumn } from './links.ts';
 import { messageNo, messageOf, type MessageRow } from './messages.ts';
-import type { PageAt, Paged } from './port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { Conversation, MarkReadResult } from './types.ts';
 
 const kindOf: readonly (Conversation['kind'] | undefined)[] = [

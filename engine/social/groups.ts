@@ -1,5 +1,6 @@
 /** Groups: made, listed and shown; a group is a conversation with a name and an owner. (E7, E10) */
-import type { Page, Tx } from '../books/types.ts';
+import type { Page, PageAt, Paged } from '../books/page.ts';
+import type { Tx } from '../books/types.ts';
 import { connectionOf } from '../books/context.ts';
 import { decodeCursor, pageOf } from '../books/cursor.ts';
 import { assert } from '../core/assert.ts';
@@ -9,7 +10,6 @@ import { beginSnapshot, transaction } from '../store/pool.ts';
 import type { Connection } from '../store/statements.ts';
 import { decodeUserCursor, type SocialContext, userPage } from './context.ts';
 import { notContacts } from './friends.ts';
-import type { PageAt, Paged } from './port.ts';
 import type { CreateGroupResult, Group, Member, NewGroup } from './types.ts';
 
 /** `conversation.kind`; one comes into a trade group with consent only, see engine/trade. */

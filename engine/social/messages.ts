@@ -15,7 +15,7 @@ import {
 } from './groups.ts';
 import { holdFriendship } from './friends.ts';
 import { linkColumns, messageLinkOf, type MessageLinkRow, tradeColumn } from './links.ts';
-import type { PageAt, Paged } from './port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { Message, NewMessage, PostMessageResult } from './types.ts';
 
 export interface MessageRow extends MessageLinkRow {

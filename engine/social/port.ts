@@ -1,5 +1,6 @@
 /** What the gateway sees of the base server; one adapter, over Postgres. (E7, E8, E10, E16) */
-import type { Books, Page, Tx } from '../books/types.ts';
+import type { Page, PageAt, Paged } from '../books/page.ts';
+import type { Books, Tx } from '../books/types.ts';
 import type { Addressees, AudienceResult } from './audience.ts';
 import type {
   AcceptContactResult,
@@ -24,13 +25,6 @@ import type {
   RequestContactResult,
   Standing,
 } from './types.ts';
-
-/** Where a page begins and how long it is. */
-export interface PageAt {
-  readonly cursor: string | undefined;
-  readonly limit: number;
-}
-export type Paged<T> = ({ readonly code: 'page' } & Page<T>) | { readonly code: 'bad_cursor' };
 
 /**
  * Every promise rejects only on passing faults of Postgres or programmer errors. What takes a `Tx` runs inside the

@@ -8,7 +8,7 @@ import { contactCode } from './contacts.ts';
 import type { SocialContext } from './context.ts';
 import { notContacts } from './friends.ts';
 import { linkColumns, linkKind, linkOf, type LinkRow } from './links.ts';
-import type { PageAt, Paged } from './port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { NewPost, Place, Post, PublishResult } from './types.ts';
 
 const placeCode = { feed: 1, microblog: 2 } as const;

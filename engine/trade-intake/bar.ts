@@ -2,7 +2,7 @@
 import { decodeCursor, pageOf } from '../books/cursor.ts';
 import { contactCode } from '../social/contacts.ts';
 import { messageId } from '../social/messages.ts';
-import type { PageAt, Paged } from '../social/port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { IntakeContext } from './context.ts';
 import type { ContactTrade } from './port.ts';
 

@@ -1,6 +1,6 @@
 /** What the gateway sees of trades that came in: pushes, the way to a trade's page, the information bar. (T8, T10–T13) */
 import type { WebhookResult } from '../ports/trade-platform.ts';
-import type { PageAt, Paged } from '../social/port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import type { TradeLink } from '../social/types.ts';
 
 /** What the adapter of a platform has read of a push; see `TradePlatform.webhook`. */

@@ -11,7 +11,7 @@ import { decodeUserCursor, type SocialContext, userPage } from '../social/contex
 import { holdFriendship, notContacts } from '../social/friends.ts';
 import { conversationKind } from '../social/groups.ts';
 import { lockGroup, lockGroupOf, membersAmong } from '../social/members.ts';
-import type { PageAt, Paged } from '../social/port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import {
   admit,
   endInvitations,

@@ -9,7 +9,7 @@ import type { SocialContext } from '../social/context.ts';
 import { holdFriendship } from '../social/friends.ts';
 import { conversationKind } from '../social/groups.ts';
 import { lockGroup, lockGroupOf, membersAmong } from '../social/members.ts';
-import type { PageAt, Paged } from '../social/port.ts';
+import type { PageAt, Paged } from '../books/page.ts';
 import {
   admit,
   endRequests,

@@ -1,6 +1,6 @@
 /** What the gateway sees of trade groups; one adapter, over Postgres. (T1–T6) */
-import type { Books, Page, Tx } from '../books/types.ts';
-import type { PageAt, Paged } from '../social/port.ts';
+import type { Page, PageAt, Paged } from '../books/page.ts';
+import type { Books, Tx } from '../books/types.ts';
 import type { Group, Member, Message, RemoveMembersResult } from '../social/types.ts';
 import type {
   AnswerInvitationResult,

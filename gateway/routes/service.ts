@@ -5,7 +5,7 @@ import { answerText, page, type Answer } from '../answer.ts';
 import { problem } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
-import { loggable } from '../log-error.ts';
+import { loggable } from '../log.ts';
 
 const tag = 'Service';
 

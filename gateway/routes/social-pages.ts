@@ -1,6 +1,6 @@
 /** What the base server's lists have in common. */
 import type { z } from 'zod';
-import type { PageAt, Paged } from '../../engine/social/port.ts';
+import type { PageAt, Paged } from '../../engine/books/page.ts';
 import { pageSizeDefault } from '../../engine/limits.ts';
 import { page, type Answer } from '../answer.ts';
 import { invalidField } from '../problems.ts';
