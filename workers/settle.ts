@@ -1,12 +1,10 @@
 /** Settle worker: every journal job wakes the settling of its owner up to that job. */
 import { settleConcurrency, settlePauseMs } from '../engine/limits.ts';
 import { sleep } from '../engine/ports/clock.ts';
-import type { Consumer, Journal } from '../engine/ports/journal.ts';
-import type { SettleDeps } from '../engine/settle/settle.ts';
-import { Settler } from '../engine/settle/settler.ts';
+import type { Consumer } from '../engine/ports/journal.ts';
+import { Settler, type SettlerDeps } from '../engine/settle/settler.ts';
 
-export interface SettleWorkerDeps extends SettleDeps {
-  readonly journal: Journal;
+export interface SettleWorkerDeps extends SettlerDeps {
   /** Calls back whenever somebody waits for something to be settled. */
   readonly listen?: (hear: () => void) => { close(): Promise<void> };
 }

@@ -6,15 +6,20 @@
 import { burstBytesMin, burstMsMax } from '../limits.ts';
 
 export class Burst {
+  readonly #bytesMin: number;
   #jobs = 0;
   #startedAt: number | undefined;
   #isOn = false;
+
+  constructor(bytesMin = burstBytesMin) {
+    this.#bytesMin = bytesMin;
+  }
 
   /** The journal holds so many jobs now, of so many bytes each; `now` in monotonic ms. */
   note(jobs: number, jobBytes: number, now: number): void {
     const isGrowing = jobs > this.#jobs;
     this.#jobs = jobs;
-    if (jobs * jobBytes < burstBytesMin) {
+    if (jobs * jobBytes < this.#bytesMin) {
       this.#startedAt = undefined;
       this.#isOn = false;
       return;

@@ -19,6 +19,12 @@ import { parseJobId, type Journal } from '../ports/journal.ts';
 import { Burst } from './burst.ts';
 import { settleOwner, type SettleDeps } from './settle.ts';
 
+export interface SettlerDeps extends SettleDeps {
+  readonly journal: Journal;
+  /** Waiting bytes that make a burst; default: the limit. */
+  readonly burstBytes?: number | undefined;
+}
+
 interface Run {
   /** Highest seq that has asked; fixed once the run has begun. */
   wanted: number;
@@ -46,11 +52,12 @@ export class Settler {
   readonly #known = new Map<number, Known>();
   readonly #payloads = new Map<string, string>();
   readonly #journal: Pick<Journal, 'depth'>;
-  readonly #burst = new Burst();
+  readonly #burst: Burst;
   #hurriedAt = Number.NEGATIVE_INFINITY;
   #closing = false;
 
-  constructor(deps: SettleDeps & { readonly journal: Journal }) {
+  constructor(deps: SettlerDeps) {
+    this.#burst = new Burst(deps.burstBytes);
     const read = async (ids: readonly string[]) => {
       const missing = ids.filter((id) => !this.#payloads.has(id));
       const fetched = missing.length === 0 ? [] : await deps.journal.read(missing);

@@ -57,6 +57,7 @@ const setting: Setting = {
   workers: 1,
   allShards: false,
   residentActors: 1,
+  burstBytes: undefined,
   ways: { minMs: 1, jitterMs: 2, tailChance: 0, tailMs: 1 },
   workload: { batches: [batch], operations: script },
   faults: none,

@@ -28,6 +28,8 @@ export interface Setting {
   readonly workers: number;
   readonly allShards: boolean;
   readonly residentActors: number | undefined;
+  /** Waiting bytes at which settling stands back; undefined: the limit. */
+  readonly burstBytes: number | undefined;
   readonly ways: Ways;
   readonly workload: Workload;
   readonly faults: Faults;
@@ -50,6 +52,7 @@ export function drawSetting(options: Options): Setting {
   const minMs = dice.pick([0, 0, 1]);
   const jitterMs = dice.pick([0, 2, 8]);
   const slow = { tailChance: dice.pick([0.01, 0.05]), tailMs: dice.pick([100, 2_000]) };
+  const burstBytes = dice.pick([undefined, undefined, 200]);
   const tail = faults.run.has('slow-ways') ? slow : { tailChance: 0, tailMs: 1 };
   return {
     seed,
@@ -60,6 +63,7 @@ export function drawSetting(options: Options): Setting {
     workers,
     allShards,
     residentActors: faults.run.has('tiny-residency') ? residentActors : undefined,
+    burstBytes,
     ways: { minMs, jitterMs, ...tail },
     workload: { ...workload, operations: workload.operations.slice(0, options.operations) },
     faults,

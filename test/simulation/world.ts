@@ -134,6 +134,7 @@ export class World {
       store: machineStore(ports, this.store, () => undefined),
       clock: machine.clock,
       observer: this.observer(undefined),
+      burstBytes: this.setting.burstBytes,
     }).catch(() => {
       this.later(100, () => {
         if (this.workers[index] === machine) this.startWorker(index);
