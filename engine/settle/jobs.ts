@@ -111,9 +111,6 @@ async function readRun(
     if (laterThere) missing += 1;
     else if (ids.length >= readAhead) return [];
     else ids = Array.from({ length: readAhead }, (_, i) => jobId(number, first + i));
-    if (missing === 2) {
-      deps.observer.alarm('journal_gap', `job ${ids[0]} is missing while a later one is there`);
-      throw new JournalGap(`job ${ids[0]} is missing while a later one is there`);
-    }
+    if (missing === 2) throw new JournalGap(`job ${ids[0]} is missing while a later one is there`);
   }
 }

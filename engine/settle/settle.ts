@@ -5,10 +5,11 @@
 import { shardOf } from '../core/hash.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LockedOwner, Store } from '../ports/store.ts';
-import { nextPayloads, type JobsDeps } from './jobs.ts';
+import { JournalGap, nextPayloads, type JobsDeps } from './jobs.ts';
 import { TransactionSize } from './transaction-size.ts';
 
-export { JournalDamaged, JournalGap } from './jobs.ts';
+export { JournalDamaged } from './jobs.ts';
+export { JournalGap };
 
 export interface SettleDeps extends JobsDeps {
   readonly store: Store;
@@ -39,6 +40,15 @@ export async function settleOwner(
   }
 }
 
+/**
+ * What is missing may have been settled and removed by somebody else, if the lock went with the database's crash while
+ * the journal was read. Only a transaction that still lives has seen a gap.
+ */
+async function believe(deps: SettleDeps, owner: LockedOwner, gap: JournalGap): Promise<void> {
+  await owner.sealedAbove([]);
+  deps.observer.alarm('journal_gap', gap.message);
+}
+
 interface Step {
   readonly settled: number;
   /** False when the next id was absent under the lock, or nobody asks for more than `wanted`. */
@@ -55,7 +65,12 @@ async function settleStep(
   if (wanted > 0 && owner.settled >= wanted) return { settled: owner.settled, more: false };
   const startedAt = deps.clock.monotonic();
   if (size.onlyWanted) size.jobsMax = Math.min(size.jobsMax, wanted - owner.settled);
-  const payloads = await nextPayloads(deps, number, owner.settled, wanted, size.jobsMax);
+  const payloads = await nextPayloads(deps, number, owner.settled, wanted, size.jobsMax).catch(
+    async (error: unknown) => {
+      if (error instanceof JournalGap) await believe(deps, owner, error);
+      throw error;
+    },
+  );
   size.jobs = payloads.length;
   const last = payloads.at(-1);
   if (last === undefined) return { settled: owner.settled, more: false };

@@ -262,4 +262,30 @@ describe('settling', () => {
     expect(stage.alarms).toEqual(['journal_gap']);
     expect(store.balance('user:b', 'CNY')).toBe(0);
   });
+
+  it('raises none when the lock was lost meanwhile, and somebody else has settled and removed the job', async () => {
+    const stage = await Stage.open();
+    const host = await stage.host();
+    await stage.everybodyMayClaim(host);
+    await stage.answer(host, claim('a', true));
+    await stage.answer(host, claim('b', true));
+    const { clock, store, observer } = stage;
+    const journal = stage.fake.open();
+    const deps = { clock, store, observer, journal };
+    let reads = 0;
+    const read = async (ids: readonly string[]) => {
+      reads += 1;
+      if (reads === 1) {
+        store.crash();
+        await settleOwner(deps, 1, 2);
+        stage.fake.controls.loseJobs((id) => id === '1-1' || id === '1-2');
+      }
+      return journal.read(ids);
+    };
+    const settling = settleOwner({ ...deps, journal: { read } }, 1);
+    await expect(stage.finish(settling)).rejects.toThrow('crashed');
+    expect(reads).toBeGreaterThan(1);
+    expect(stage.alarms).toEqual([]);
+    expect(store.balance('user:b', 'CNY')).toBeGreaterThan(0);
+  });
 });
