@@ -11,7 +11,8 @@ export const amountMax = Number.MAX_SAFE_INTEGER;
 export const greetingLengthMax = 200;
 export const assetPattern = /^[A-Za-z][A-Za-z0-9:_-]{0,31}$/;
 export const userIdLengthMax = 64;
-export const userIdPattern = /^[A-Za-z0-9_.:@-]{1,64}$/;
+/** Not `.` or `..`: no path can name those. */
+export const userIdPattern = /^(?!\.{1,2}$)[A-Za-z0-9_.:@-]{1,64}$/;
 export const batchIdPattern = /^[1-9][0-9]{0,18}$/;
 export const linkKeyLengthMax = 64;
 export const linkKeyPattern = /^[A-Za-z0-9_-]{1,64}$/;

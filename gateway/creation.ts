@@ -1,4 +1,5 @@
 /** Entries that create something: `POST`, once under the caller's `Idempotency-Key`, in one transaction. */
+import type { Engine } from '../engine/api.ts';
 import type { Books, Tx } from '../engine/books/types.ts';
 import type { Answer } from './answer.ts';
 import { createOnce, tagOf, type Made } from './idempotency.ts';
@@ -7,6 +8,8 @@ import { problem, type ProblemCode } from './problems.ts';
 import { overQuota, quotaHeaders } from './rate-limit.ts';
 import type { RollingQuota } from './rolling-quota.ts';
 import { route, type AnswerSpec, type Call, type Route } from './route.ts';
+import { unsettled } from './settled.ts';
+import * as fields from './schemas/fields.ts';
 import type { BodySpec, Parameters } from './validate.ts';
 
 interface Creation<P extends Parameters, B> {
@@ -29,6 +32,11 @@ interface Creation<P extends Parameters, B> {
     readonly lanes: Lanes;
     readonly nameOf: (call: Call<P, {}, B>) => string;
   };
+  /**
+   * A refusal that may come of money which the caller was told of and the books do not have yet: they are waited for,
+   * then it is tried once more. The route takes `after`.
+   */
+  readonly lagging?: { readonly engine: Pick<Engine, 'caughtUp'>; readonly refusal: ProblemCode };
   /** Not asked for a replay. May run again after a conflict, so it has no other effect than its SQL. */
   create(tx: Tx, call: Call<P, {}, B>): Promise<Made>;
 }
@@ -44,8 +52,9 @@ export function creation<P extends Parameters = {}, B = undefined>(
   spec: Creation<P, B>,
 ): Route {
   const { path, tag, summary, auth = 'user', params, pathRefusal, body, answer } = spec;
-  const { quota, lane } = spec;
-  return route<P, {}, B>({
+  const { quota, lane, lagging } = spec;
+  const query: Parameters = lagging === undefined ? {} : { after: fields.after };
+  return route<P, Parameters, B>({
     method: 'POST',
     path,
     tag,
@@ -54,10 +63,12 @@ export function creation<P extends Parameters = {}, B = undefined>(
     idempotent: true,
     ...(params !== undefined && { params }),
     ...(pathRefusal !== undefined && { pathRefusal }),
+    query,
     body,
     answers: { 201: answer },
     problems: [
       ...spec.problems,
+      ...(lagging === undefined ? [] : (['not_settled_yet'] as const)),
       'idempotency_key_reused',
       'idempotency_in_progress',
       'unknown',
@@ -71,15 +82,24 @@ export function creation<P extends Parameters = {}, B = undefined>(
         tag: tagOf(call.idempotencyKey, call.body),
       };
       const what = call.idempotencyKey ?? Symbol('one request, however often its transaction runs');
-      const run = () =>
+      let refused: ProblemCode | undefined;
+      const create = () =>
         createOnce(port, request, async (tx) => {
+          refused = undefined;
           const standing = quota?.take(userId, what);
           if (standing?.allowed === false) {
             return { refusal: { code: 'rate_limited', extras: overQuota(standing) } };
           }
           const made = await spec.create(tx, call);
+          if ('refusal' in made) refused = made.refusal.code;
           return standing === undefined ? made : { headers: quotaHeaders(standing), ...made };
         });
+      const run = async () => {
+        const answer = await create();
+        if (lagging === undefined || refused !== lagging.refusal) return answer;
+        const after = call.query['after'] as string | undefined;
+        return (await unsettled(lagging.engine, call.requestId, { userId, after })) ?? create();
+      };
       if (lane === undefined) return run();
       return inLane(lane.lanes, lane.nameOf(call), call.requestId, run);
     },

@@ -8,7 +8,7 @@ import { invalidField } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
-import { unsettled } from './settled.ts';
+import { unsettled } from '../settled.ts';
 
 const tag = 'Accounts and records';
 

@@ -10,7 +10,7 @@ import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
 import { receiveLink } from './batches.ts';
-import { unsettled } from './settled.ts';
+import { unsettled } from '../settled.ts';
 
 const tag = 'Batches';
 const params = { id: fields.batchId };

@@ -8,7 +8,7 @@ import { assertNever, isoTime } from '../http.ts';
 import { problem } from '../problems.ts';
 import { batchPolicy, overQuota, quotaHeaders } from '../rate-limit.ts';
 import type { QuotaPolicy, Standing } from '../rolling-quota.ts';
-import { unsettled } from './settled.ts';
+import { unsettled } from '../settled.ts';
 import { route, type Route } from '../route.ts';
 import * as answers from '../schemas/answers.ts';
 import * as fields from '../schemas/fields.ts';
@@ -115,6 +115,7 @@ function confirm({ books, engine, options }: AppDeps): Route {
     auth: 'user',
     params,
     pathRefusal,
+    query: { after: fields.after },
     body: emptyBody,
     answers: {
       200: { description: 'Active; repeated: the same.', schema: answers.confirmedBatch },
@@ -127,11 +128,12 @@ function confirm({ books, engine, options }: AppDeps): Route {
       'not_settled_yet',
       'unknown',
     ],
-    async handle({ caller, requestId, path }) {
+    async handle({ caller, requestId, path, query }) {
       let result = await books.confirm(path.id, caller.userId);
       if (result.code === 'insufficient_funds') {
         // What the sender was told to have received may still be on its way into the account.
-        const wait = await unsettled(engine, requestId, { userId: caller.userId });
+        const about = { userId: caller.userId, after: query.after };
+        const wait = await unsettled(engine, requestId, about);
         if (wait !== undefined) return wait;
         result = await books.confirm(path.id, caller.userId);
       }

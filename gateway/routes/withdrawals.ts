@@ -53,6 +53,7 @@ function request(deps: AppDeps): Route {
         'insufficient_funds',
         'payment_not_configured',
       ],
+      lagging: { engine: deps.engine, refusal: 'insufficient_funds' },
       async create(tx, { caller, body }): Promise<Made> {
         const { payments } = deps;
         if (payments === undefined) return { refusal: { code: 'payment_not_configured' } };

@@ -1,7 +1,7 @@
 /** Two nodes: a share is carried out by the one that holds the batch, whichever was asked, and exactly once. (E7, E8) */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../setup/database.ts';
-import { activeBatch, clientOf, freePort, startServer, type TestServer } from '../setup/server.ts';
+import { activeBatch, clientOf, startNodes, type TestServer } from '../setup/server.ts';
 import { known } from './share-support.ts';
 
 let database: TestDatabase;
@@ -9,18 +9,8 @@ let nodes: TestServer[] = [];
 
 beforeAll(async () => {
   database = await freshDatabase();
-  const start = async (name: string) => {
-    const port = String(await freePort());
-    const url = `http://127.0.0.1:${port}`;
-    const env = { DATABASE_URL: database.url, NODE_ID: name, NODE_URL: url, PORT: port };
-    return startServer({ ...env, PUBLIC_URL: 'https://packets.example' });
-  };
-  nodes = [await start('a'), await start('b')];
-  for (const node of nodes) {
-    const served = async () =>
-      /^hongbao_shards_served 128$/m.test(await (await fetch(`${node.url}/metrics`)).text());
-    while (!(await served())) await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const env = { DATABASE_URL: database.url, PUBLIC_URL: 'https://packets.example' };
+  nodes = await startNodes(['a', 'b'], env);
 });
 afterAll(async () => {
   for (const node of nodes) await node.end('SIGTERM');

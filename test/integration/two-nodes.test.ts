@@ -8,16 +8,11 @@ import { startRedis, type TestRedis } from '../setup/redis.ts';
 import {
   activeBatch,
   clientOf,
-  freePort,
-  startServer,
+  startNodes,
   type Answer,
   type TestServer,
+  untilServing,
 } from '../setup/server.ts';
-
-async function shardsServed(server: TestServer): Promise<number> {
-  const text = await fetch(`${server.url}/metrics`).then((response) => response.text());
-  return Number(/^hongbao_shards_served (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
-}
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -31,21 +26,7 @@ describe('two nodes', () => {
   beforeAll(async () => {
     database = await freshDatabase();
     redis = await startRedis();
-    const start = async (name: string) => {
-      const port = String(await freePort());
-      return startServer({
-        DATABASE_URL: database.url,
-        REDIS_URL: redis.url,
-        NODE_ID: name,
-        NODE_URL: `http://127.0.0.1:${port}`,
-        PORT: port,
-      });
-    };
-    nodes = [await start('a'), await start('b')];
-    await until(async () => {
-      const served = await Promise.all(nodes.map(shardsServed));
-      return served.every((count) => count === 128);
-    });
+    nodes = await startNodes(['a', 'b'], { DATABASE_URL: database.url, REDIS_URL: redis.url });
   });
   afterAll(async () => {
     for (const node of nodes) await node.end('SIGTERM');
@@ -124,7 +105,7 @@ describe('two nodes', () => {
         .flatMap(([id, client]) => batches.map((batch) => ask(batch, id, client)));
       await new Promise((resolve) => setImmediate(resolve));
       process.kill(first.pid, 'SIGSTOP');
-      await until(async () => (await shardsServed(second)) === 256);
+      await untilServing(second, 256);
       const others = await Promise.all(
         receivers.slice(200).map(async (id) => [id, await clientOf(second.url, id)] as const),
       );

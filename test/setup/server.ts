@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { shardCount } from '../../engine/limits.ts';
 import { assertDocumented, harness, specOf } from '../gateway/harness.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
@@ -206,4 +207,25 @@ export async function activeBatch(
     if (extended.status !== 200) throw new Error(`no audience: ${JSON.stringify(extended.body)}`);
   }
   return id;
+}
+
+/** Until the node serves so many shards. */
+export async function untilServing(node: TestServer, shards: number): Promise<void> {
+  const line = new RegExp(`^hongbao_shards_served ${shards}$`, 'm');
+  while (!line.test(await (await fetch(`${node.url}/metrics`)).text())) await sleep(50);
+}
+
+/** Processes on one database that know each other; each serves its part of the shards already. */
+export async function startNodes(
+  names: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<TestServer[]> {
+  const nodes: TestServer[] = [];
+  for (const name of names) {
+    const port = String(await freePort());
+    const url = `http://127.0.0.1:${port}`;
+    nodes.push(await startServer({ ...env, PORT: port, NODE_ID: name, NODE_URL: url }));
+  }
+  for (const node of nodes) await untilServing(node, shardCount / nodes.length);
+  return nodes;
 }

@@ -1,12 +1,12 @@
 /** The wait before reads: what was acknowledged is in the books first (DESIGN "Reads"). */
-import type { Engine } from '../../engine/api.ts';
-import type { Answer } from '../answer.ts';
-import { assertNever } from '../http.ts';
-import { invalidField, problem } from '../problems.ts';
+import type { Engine } from '../engine/api.ts';
+import type { Answer } from './answer.ts';
+import { assertNever } from './http.ts';
+import { invalidField, problem } from './problems.ts';
 
 /** Undefined once settled, else the answer: 503 after 5 s, 400 for a position nobody gave out. */
 export async function unsettled(
-  engine: Engine,
+  engine: Pick<Engine, 'caughtUp'>,
   requestId: string,
   about: {
     readonly userId?: string;
