@@ -2,7 +2,8 @@
  * Mapping worker: tells platforms whose trades to push, and whose no longer. Path A. (T8, c14, ¶86)
  *
  * Postgres says what is due and what came of it (engine/trade-intake/mappings.ts), so a worker may be killed anywhere and
- * several may run; what a platform did not hear it is told again, later each time, for as long as it takes.
+ * several may run; what a platform did not hear it is told again, later each time, for as long as it takes. Each platform
+ * is told by itself, so that one that is slow or down holds up no other.
  */
 import { mappingSweepMax, mappingSweepMs } from '../engine/limits.ts';
 import type { Observer } from '../engine/ports/observer.ts';
@@ -11,7 +12,7 @@ import type { DueMapping, TradeMappings } from '../engine/trade-intake/mappings.
 
 export interface MappingWorkerDeps {
   readonly mappings: TradeMappings;
-  readonly platforms: Pick<TradePlatforms, 'get'>;
+  readonly platforms: Pick<TradePlatforms, 'list' | 'get'>;
   readonly observer: Observer;
   /** Between two sweeps; default: the limit. */
   readonly sweepMs?: number;
@@ -19,6 +20,14 @@ export interface MappingWorkerDeps {
 
 /** @returns stops it, and waits for what is under way */
 export function startMappingWorker(deps: MappingWorkerDeps): () => Promise<void> {
+  const pushing = deps.platforms.list.filter(({ paths }) => paths.includes('push'));
+  const stops = pushing.map(({ name }) => startOne(deps, name));
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+function startOne(deps: MappingWorkerDeps, platform: string): () => Promise<void> {
   const { observer, sweepMs = mappingSweepMs } = deps;
   let closing = false;
   let timer: NodeJS.Timeout | undefined;
@@ -26,9 +35,9 @@ export function startMappingWorker(deps: MappingWorkerDeps): () => Promise<void>
   const next = (delayMs: number) => {
     if (closing) return;
     timer = setTimeout(() => {
-      sweeping = sweep(deps, () => closing)
+      sweeping = sweep(deps, platform, () => closing)
         .catch((error: unknown) => {
-          observer.log('warn', 'mappings could not be told', { error: String(error) });
+          observer.log('warn', 'mappings could not be told', { platform, error: String(error) });
         })
         .then(() => next(sweepMs));
     }, delayMs);
@@ -41,9 +50,13 @@ export function startMappingWorker(deps: MappingWorkerDeps): () => Promise<void>
   };
 }
 
-async function sweep(deps: MappingWorkerDeps, isClosing: () => boolean): Promise<void> {
+async function sweep(
+  deps: MappingWorkerDeps,
+  platform: string,
+  isClosing: () => boolean,
+): Promise<void> {
   while (!isClosing()) {
-    const due = await deps.mappings.claim(mappingSweepMax);
+    const due = await deps.mappings.claim(platform, mappingSweepMax);
     const told = await Promise.allSettled(due.map((mapping) => tell(deps, mapping)));
     const failed = told.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason as Error;

@@ -20,8 +20,8 @@ export interface DueMapping {
 }
 
 export interface TradeMappings {
-  /** Mappings of configured platforms that are due, claimed for `mappingLeaseMs`. */
-  claim(limit: number): Promise<readonly DueMapping[]>;
+  /** Mappings of the platform that are due, claimed for `mappingLeaseMs`. */
+  claim(platform: string, limit: number): Promise<readonly DueMapping[]>;
   /** @param isTold false: the platform may or may not know */
   settle(mapping: DueMapping, isTold: boolean): Promise<void>;
 }
@@ -36,20 +36,20 @@ interface MappingRow {
 }
 
 async function claim(
-  { pool, now, platforms }: IntakeContext,
+  { pool, now }: IntakeContext,
+  platform: string,
   limit: number,
 ): Promise<readonly DueMapping[]> {
-  const pushing = [...platforms.values()].filter(({ paths }) => paths.includes('push'));
   const { rows } = await pool.query<MappingRow>({
     name: 'trade-claim-mappings',
     text: `WITH due AS (
         SELECT platform, account, user_id FROM trade_mapping
-        WHERE next_try_at <= $1 AND platform = ANY ($2::text[])
+        WHERE next_try_at <= $1 AND platform = $2
         ORDER BY next_try_at LIMIT $3 FOR UPDATE SKIP LOCKED)
       UPDATE trade_mapping AS mapping SET next_try_at = $1 + ${mappingLeaseMs}, tries = tries + 1
       FROM due WHERE (mapping.platform, mapping.account, mapping.user_id) = (due.platform, due.account, due.user_id)
       RETURNING mapping.platform, mapping.account, mapping.user_id, wanted, tries, changed_at`,
-    values: [now(), pushing.map(({ name }) => name), limit],
+    values: [now(), platform, limit],
   });
   return rows.map(({ user_id: userId, changed_at: changedAt, ...row }) => ({
     ...row,
@@ -115,7 +115,7 @@ async function end(
 
 export function postgresMappings(context: IntakeContext): TradeMappings {
   return {
-    claim: (limit) => claim(context, limit),
+    claim: (platform, limit) => claim(context, platform, limit),
     settle: (mapping, isTold) => settle(context, mapping, isTold),
   };
 }

@@ -9,6 +9,7 @@ import { assert } from '../core/assert.ts';
 import type { PushedFor } from '../ports/trade-platform.ts';
 import { integers, texts } from '../store/arrays.ts';
 import type { Connection } from '../store/statements.ts';
+import type { PlatformConfig } from '../trade-http/config.ts';
 import { type Taken, takeIn } from './accept.ts';
 import type { Arrival } from './arrivals.ts';
 import type { IntakeContext } from './context.ts';
@@ -39,7 +40,7 @@ async function takeTrades(
     ...push.malformed.map((one) => quarantinedMalformed(origin, one)),
   ];
   const accounts = [...new Set(safe.map(({ account }) => account))];
-  const owners = await ownersOf(context.pool, platform, accounts, pushedFor);
+  const owners = await ownersOf(context.pool, config, accounts, pushedFor);
   const known = Map.groupBy(owners, ({ account }) => account);
   const arrivals = safe.flatMap((trade) =>
     (known.get(trade.account) ?? []).map(({ id, user_id }) => ({
@@ -144,10 +145,14 @@ async function noteDelivery(
   return rowCount === 1;
 }
 
-/** Members who have given these accounts, as far as the push is for them. */
+/**
+ * Members who have given these accounts, as far as the push is for them. A push that names nobody but the account is for
+ * those who have proved that it is theirs, by a secret with which it was polled or by their user id; of those who have
+ * merely entered it only where the platform is configured to push for accounts that are the members' own.
+ */
 async function ownersOf(
   connection: Connection,
-  platform: string,
+  { name: platform, paths }: PlatformConfig,
   accounts: readonly string[],
   pushedFor: PushedFor,
 ): Promise<readonly AccountRow[]> {
@@ -156,13 +161,15 @@ async function ownersOf(
     name: 'trade-owners',
     text: `SELECT id, user_id, account FROM trade_account
       WHERE platform = $1 AND account = ANY ($2::text[]) AND stopped IS NULL
-        AND CASE $3 WHEN 'member' THEN user_id = $4 WHEN 'same' THEN user_id = account ELSE true END
+        AND CASE $3 WHEN 'member' THEN user_id = $4 WHEN 'same' THEN user_id = account
+          ELSE CASE WHEN secret IS NOT NULL THEN polled_at IS NOT NULL ELSE $5 OR user_id = account END END
       ORDER BY id`,
     values: [
       platform,
       texts(accounts),
       pushedFor.kind,
       pushedFor.kind === 'member' ? pushedFor.userId : null,
+      paths.includes('push'),
     ],
   });
   return rows;

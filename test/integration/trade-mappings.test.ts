@@ -1,8 +1,13 @@
 /** Mappings reach their platforms, however often it takes. Path A. (T8, c14, ¶86) */
 import { afterEach, describe, expect, test } from 'vitest';
-import { mappingLeaseMs, mappingRetryMsMax, mappingRetryMsMin } from '../../engine/limits.ts';
+import {
+  mappingLeaseMs,
+  mappingRetryMsMax,
+  mappingRetryMsMin,
+  mappingSweepMax,
+} from '../../engine/limits.ts';
 import { silentObserver } from '../../engine/ports/observer.ts';
-import { tradePlatforms } from '../../engine/trade-http/platforms.ts';
+import { type TradePlatforms, tradePlatforms } from '../../engine/trade-http/platforms.ts';
 import type { DueMapping } from '../../engine/trade-intake/mappings.ts';
 import { startMappingWorker } from '../../workers/trade-mappings.ts';
 import { type IntakeUnderTest, intakeUnderTest, publicUrl, realClock } from './trade-support.ts';
@@ -75,7 +80,7 @@ describe('what is due', () => {
     await want(under, 'mall', '17', true);
     const { mappings } = under.work;
     const claimed = async (): Promise<DueMapping> => {
-      const [one] = await mappings.claim(10);
+      const [one] = await mappings.claim('mall', 10);
       if (one === undefined) throw new Error('nothing is due');
       return one;
     };
@@ -86,11 +91,11 @@ describe('what is due', () => {
     const { under, mappings, claimed } = await begin();
     const first = await claimed();
     expect(first).toMatchObject({ platform: 'mall', account: '17', userId: 'ann', wanted: true });
-    expect(await mappings.claim(10)).toEqual([]);
+    expect(await mappings.claim('mall', 10)).toEqual([]);
     under.clock.now += mappingLeaseMs;
     await mappings.settle(await claimed(), true);
     expect(await rowsOf(under)).toEqual([{ wanted: true, told: true, due: false }]);
-    expect(await mappings.claim(10)).toEqual([]);
+    expect(await mappings.claim('mall', 10)).toEqual([]);
   });
 
   test('T8: fails for days, and is not forgotten', async () => {
@@ -99,7 +104,7 @@ describe('what is due', () => {
     for (let round = 0; round < 40; round += 1) {
       await mappings.settle(await claimed(), false);
       under.clock.now += pauseMs - 1;
-      expect(await mappings.claim(10)).toEqual([]);
+      expect(await mappings.claim('mall', 10)).toEqual([]);
       under.clock.now += 1;
       pauseMs = Math.min(pauseMs * 2, mappingRetryMsMax);
     }
@@ -168,10 +173,37 @@ describe('what is due', () => {
     expect(await rowsOf(under)).toEqual([{ wanted: true, told: true, due: false }]);
   });
 
-  test('T8: those of a platform that is not connected wait', async () => {
+  test('T8: those of another platform, connected or not, wait for it', async () => {
     const { under, mappings } = await begin();
     await want(under, 'elsewhere', '17', true);
-    expect(await mappings.claim(10)).toHaveLength(1);
+    expect(await mappings.claim('mall', 10)).toHaveLength(1);
     expect(await rowsOf(under)).toHaveLength(2);
+  });
+
+  test('T8: a platform that does not answer holds up no other', async () => {
+    const under = await intakeUnderTest();
+    closers.push(() => under.close());
+    for (let i = 0; i < 40; i += 1) await want(under, 'slow', String(i), true);
+    await want(under, 'mall', '17', true);
+    const told: string[] = [];
+    const slow = Promise.withResolvers<boolean>();
+    const register = (name: string) => (account: string) => {
+      told.push(`${name} ${account}`);
+      return name === 'slow' ? slow.promise : Promise.resolve(true);
+    };
+    const pushing = (name: string) => ({ name, paths: ['push'] as const });
+    const platforms = {
+      list: [pushing('slow'), pushing('mall')],
+      get: (name: string) => ({ register: register(name) }),
+    } as unknown as TradePlatforms;
+    const { mappings } = under.work;
+    const stop = startMappingWorker({ mappings, platforms, observer: silentObserver, sweepMs: 20 });
+    closers.push(async () => {
+      const stopped = stop();
+      slow.resolve(false);
+      await stopped;
+    });
+    await expect.poll(() => told, { timeout: 5_000 }).toContain('mall 17');
+    expect(told.filter((one) => one.startsWith('slow'))).toHaveLength(mappingSweepMax);
   });
 });

@@ -20,8 +20,9 @@ const shop = platformConfig({
   url: 'https://item.example',
   paths: ['push'],
 });
+const till = platformConfig({ ...shop, name: 'till', paths: ['poll', 'same'] });
 const polledOnly = platformConfig({ name: 'polled', paths: ['poll'] });
-const configs = [mall, shop, polledOnly];
+const configs = [mall, shop, till, polledOnly];
 
 let under: IntakeUnderTest;
 let http: Harness;
@@ -258,6 +259,24 @@ describe('T8: a shop', () => {
     const [message] = await under.messages(groupId, 'bob');
     expect(message!.link).toMatchObject({ price: 12_900, currency: 'CNY', platform: 'shop' });
     expect(under.counted.pushed.at(-1)).toBe('unknown_account');
+  });
+
+  test('an order is for nobody who has entered the account with a secret that was never good', async () => {
+    const groupId = await under.group('ann', 'bob', '17');
+    const others = await under.group('mallory', 'eve');
+    await under.share('ann', groupId, { platform: 'till', account: '17', secret: 'ck_a:cs_a' });
+    await under.share('mallory', others, { platform: 'till', account: '17', secret: 'ck_b:cs_b' });
+    await under.pool.query(`UPDATE trade_account SET polled_at = 1 WHERE user_id = 'ann'`);
+    expect(await post(signed(order()), 'till')).toEqual(taken);
+    expect(await under.titles(groupId, 'bob')).toEqual(['Kettle']);
+    expect(await under.titles(others, 'eve')).toEqual([]);
+    // Nor without one, unless the platform is there for that, or it is the member's own id.
+    await under.share('17', groupId, { platform: 'till', account: '17' });
+    await under.share('eve', others, { platform: 'till', account: '18' });
+    expect(await post(signed(order({ id: 4713, customer_id: 18 })), 'till')).toEqual(taken);
+    expect(await under.titles(others, 'mallory')).toEqual([]);
+    expect(await post(signed(order({ id: 4714 })), 'till')).toEqual(taken);
+    expect(await under.titles(groupId, 'bob')).toEqual(['Kettle', 'Kettle', 'Kettle']);
   });
 
   test('the ping with which a shop tries the way, and one that is not paid yet', async () => {
