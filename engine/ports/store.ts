@@ -28,6 +28,8 @@ export interface Applied {
   }[];
   /** Events whose key stood there with other content: an alarm, never applied. */
   readonly conflicts: readonly { readonly batchId: string; readonly version: number }[];
+  /** Somebody listens, and has been written to. */
+  readonly isHeard: boolean;
 }
 
 /** The owner's row, locked for the length of one transaction. */

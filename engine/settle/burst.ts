@@ -3,7 +3,7 @@
  * them, and every settle transaction takes cores from those who are being answered; what is acknowledged is safe in
  * the journal. So while the journal keeps filling, only a little is settled now and then, for a bounded time.
  */
-import { burstBytesMin, burstMsMax } from '../limits.ts';
+import { burstBytesMin, burstMsMax, settleConcurrency } from '../limits.ts';
 
 export class Burst {
   readonly #bytesMin: number;
@@ -15,13 +15,14 @@ export class Burst {
     this.#bytesMin = bytesMin;
   }
 
-  /** The journal holds so many jobs now, of so many bytes each; `now` in monotonic ms. */
-  note(jobs: number, jobBytes: number, now: number): void {
+  /** The journal holds so many jobs now (undefined: unknown), of so many bytes each; `now` in monotonic ms. */
+  note(jobs: number | undefined, jobBytes: number, now: number): void {
+    this.#isOn = false;
+    if (jobs === undefined) return;
     const isGrowing = jobs > this.#jobs;
     this.#jobs = jobs;
     if (jobs * jobBytes < this.#bytesMin) {
-      this.#startedAt = undefined;
-      this.#isOn = false;
+      if (jobs <= settleConcurrency) this.#startedAt = undefined;
       return;
     }
     this.#startedAt ??= now;

@@ -14,6 +14,8 @@ export { JournalGap };
 export interface SettleDeps extends JobsDeps {
   readonly store: Store;
   readonly clock: Clock;
+  /** Somebody listens to what is being settled. */
+  readonly onHeard?: () => void;
 }
 
 /**
@@ -85,6 +87,7 @@ async function settleStep(
   const applied = await owner.apply(kept, deps.clock.now());
   await owner.advance(last.seq, dropped);
 
+  if (applied.isHeard) deps.onHeard?.();
   if (dropped > 0) deps.observer.dropped(dropped);
   for (const { batchId, version, reason } of applied.quarantined) {
     deps.observer.quarantined(batchId, version, reason);

@@ -8,6 +8,7 @@
  */
 import {
   burstJobsMax,
+  burstMsMax,
   burstRestMs,
   hurriedMs,
   settleConcurrency,
@@ -65,7 +66,8 @@ export class Settler {
       return ids.map((id) => this.#payloads.get(id) ?? found.get(id));
     };
     this.#journal = deps.journal;
-    this.#deps = { ...deps, journal: { read } };
+    const onHeard = () => this.#noteWaiting();
+    this.#deps = { ...deps, journal: { read }, onHeard };
   }
 
   /** Resolves once this job, and every one before it, has taken effect. */
@@ -83,8 +85,12 @@ export class Settler {
 
   /** Somebody waits for what he was told to be settled: those who rest begin. */
   hurry(): void {
-    this.#hurriedAt = this.#deps.clock.monotonic();
+    this.#noteWaiting();
     this.#beginAll();
+  }
+
+  #noteWaiting(): void {
+    this.#hurriedAt = this.#deps.clock.monotonic();
   }
 
   #beginAll(): void {
@@ -139,7 +145,7 @@ export class Settler {
     return endedAt + restMs - this.#deps.clock.monotonic();
   }
 
-  /** Only a little is settled now and then: a crowd is being answered, and nobody waits for what is settled. */
+  /** Only a little is settled now and then: a crowd is being answered, and nobody waits or listens for what is settled. */
   get #standsBack(): boolean {
     return this.#burst.isOn && this.#deps.clock.monotonic() - this.#hurriedAt > hurriedMs;
   }
@@ -156,18 +162,24 @@ export class Settler {
     return bytes / Math.max(1, this.#payloads.size);
   }
 
+  /** Who asked for more asks again. Of several owners none may hold all places: jobs of the others come behind its own. */
+  #aLittle(number: number, wanted: number): number {
+    const longAgo = this.#deps.clock.monotonic() - burstMsMax;
+    for (const [other, { endedAt }] of this.#known) {
+      if (other !== number && endedAt > longAgo) return wanted;
+    }
+    return Math.min(wanted, (this.#known.get(number)?.settled ?? wanted) + burstJobsMax);
+  }
+
   async #run(number: number, run: Run): Promise<void> {
     run.begun = true;
     try {
       const { clock } = this.#deps;
       const standsBack = this.#standsBack;
-      const before = this.#known.get(number)?.settled ?? run.wanted;
-      // Who asked for more asks again.
-      const wanted = standsBack ? Math.min(run.wanted, before + burstJobsMax) : run.wanted;
+      const wanted = standsBack ? this.#aLittle(number, run.wanted) : run.wanted;
       const settled = await settleOwner(this.#deps, number, wanted, standsBack);
       this.#remember(number, { settled, endedAt: clock.monotonic() });
-      // Unknown is as good as empty: then nothing is held back.
-      const jobs = await this.#journal.depth().catch(() => 0);
+      const jobs = await this.#journal.depth().catch(() => undefined);
       this.#burst.note(jobs, this.#meanBytes, clock.monotonic());
     } finally {
       this.#runs.delete(number);

@@ -93,6 +93,7 @@ export async function applyEvents(
     duplicates,
     quarantined: quarantined.map(({ event, reason }) => ({ ...key(event), reason })),
     conflicts: conflicts.map(key),
+    isHeard: run.pushes.size > 0,
   };
 }
 

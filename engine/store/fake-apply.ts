@@ -12,7 +12,7 @@ export function applyToFake(
   tx: FakeTransaction,
   owner: number,
   events: readonly BatchEvent[],
-): Applied {
+): Omit<Applied, 'isHeard'> {
   const groups = groupByBatch(events);
   const refused = new Map<BatchEvent, string>();
   for (;;) {

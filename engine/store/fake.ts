@@ -38,6 +38,8 @@ export interface FakeStoreOptions {
   readonly synchronousCommit?: boolean;
   /** Right after a transaction of `withOwner` has committed. */
   readonly onCommit?: () => void;
+  /** Every event has somebody who listens. */
+  readonly isHeard?: boolean;
 }
 
 export class FakeStore implements Store {
@@ -277,7 +279,7 @@ export class FakeStore implements Store {
   ): Promise<Applied> {
     const batchIds = [...new Set(events.map(({ batchId }) => batchId))];
     for (const batchId of batchIds.sort()) await lock(`batch ${batchId}`);
-    return applyToFake(tx, number, events);
+    return { ...applyToFake(tx, number, events), isHeard: this.#options.isHeard === true };
   }
 
   async #transaction<T>(

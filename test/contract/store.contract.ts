@@ -31,7 +31,13 @@ export function storeContract(name: string, make: MakeStore): void {
         await owner.advance(owner.settled + 1, 0);
         return applied;
       });
-    const nothing: Applied = { inserted: 0, duplicates: 0, quarantined: [], conflicts: [] };
+    const nothing: Applied = {
+      inserted: 0,
+      duplicates: 0,
+      quarantined: [],
+      conflicts: [],
+      isHeard: false,
+    };
     const active = async (batchId: string) => {
       const loaded = await store.load(batchId);
       if (loaded.kind !== 'active') throw new Error(`batch ${batchId} is ${loaded.kind}`);

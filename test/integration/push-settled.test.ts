@@ -55,7 +55,10 @@ test('a batch from its generation to its end, as sender, receivers and strangers
   await listen('sender', 'ann', 'stranger');
   const id = await under.active('sender', { count: 2, total: 10, greeting: 'good "luck"' });
   await under.books.confirm(id, 'sender');
-  await under.settle([claimed(id, 1, 1, 'ann')]);
+  expect(await under.settle([claimed(id, 1, 1, 'ann')])).toMatchObject({ isHeard: true });
+  // Nobody of this batch listens.
+  const quiet = await under.active('quiet', { count: 2, total: 10 });
+  expect(await under.settle([claimed(quiet, 1, 1, 'bob')])).toMatchObject({ isHeard: false });
   await under.settle([claimed(id, 2, 2, 'bob', 4), opened(id, 3, 1, 'ann', 6)]);
 
   const annClaimed = {

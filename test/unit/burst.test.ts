@@ -34,6 +34,22 @@ it('ends when the journal grows no more', () => {
   expect(burst.isOn).toBe(true);
 });
 
+it('is off while the depth is unknown, which neither ends it nor begins another', () => {
+  const burst = new Burst();
+  burst.note(1_000, jobBytes, 0);
+  burst.note(undefined, jobBytes, 1_000);
+  expect(burst.isOn).toBe(false);
+  burst.note(1_100, jobBytes, 2_000);
+  expect(burst.isOn).toBe(true);
+  burst.note(undefined, jobBytes, burstMsMax - 1);
+  burst.note(1_200, jobBytes, burstMsMax);
+  expect(burst.isOn).toBe(false);
+  // Nor do some small jobs at hand make the journal empty.
+  burst.note(1_300, 1, burstMsMax);
+  burst.note(1_400, jobBytes, burstMsMax);
+  expect(burst.isOn).toBe(false);
+});
+
 it('lasts a bounded time, and begins again only after the journal was emptied', () => {
   const burst = new Burst();
   for (let at = 0, jobs = 1_000; at < burstMsMax; at += 1_000, jobs += 100) {

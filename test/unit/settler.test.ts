@@ -19,11 +19,12 @@ import { VirtualClock } from '../simulation/virtual-clock.ts';
 
 const batchId = '7';
 
-async function scene(receiversPerJob = 1) {
+async function scene({ receiversPerJob = 1, isHeard = false } = {}) {
   const clock = new VirtualClock();
   const transactions: number[] = [];
   let begun = 0;
   const store = new FakeStore({
+    isHeard,
     onCommit: () => void transactions.push(clock.monotonic() - begun),
   });
   store.addBatch(batchOf(batchId), true);
@@ -53,7 +54,7 @@ async function scene(receiversPerJob = 1) {
   const hold = () => {
     waiting = Math.max(waiting + 1, Math.ceil(burstBytesMin / payload(1).length));
   };
-  return { clock, settler, transactions, deliver, done, hold };
+  return { clock, settler, store, transactions, deliver, done, hold };
 }
 
 describe('the settler', () => {
@@ -88,7 +89,9 @@ describe('the settler', () => {
       (_, deliver) => deliver(3, 4),
     ];
     for (const end of ends) {
-      const { clock, settler, deliver, done } = await scene(settleEnoughBytes / 30);
+      const { clock, settler, deliver, done } = await scene({
+        receiversPerJob: settleEnoughBytes / 30,
+      });
       deliver(1);
       await clock.pass(0);
       deliver(2);
@@ -127,6 +130,35 @@ describe('the settler', () => {
       await clock.pass(burstRestMs);
       expect(done).toHaveLength(1 + round * burstJobsMax);
     }
+  });
+
+  it('does not hold back in a burst while somebody listens to what is settled', async () => {
+    const { clock, transactions, deliver, done, hold } = await scene({ isHeard: true });
+    hold();
+    deliver(1);
+    await clock.pass(0);
+    for (const round of [1, 2, 3]) {
+      hold();
+      const first = 2 + 2 * burstJobsMax * (round - 1);
+      deliver(...Array.from({ length: 2 * burstJobsMax }, (_, i) => first + i));
+      await clock.pass(settleRestMs);
+      expect(transactions).toHaveLength(1 + round);
+    }
+    expect(done.length).toBe(1 + 6 * burstJobsMax);
+  });
+
+  it('settles all that was asked for in a burst, if there are others whose jobs come behind', async () => {
+    const { clock, settler, store, deliver, done, hold } = await scene();
+    hold();
+    const other = await store.newOwner([shardOf(batchId)]);
+    const text = encodePayload(other, 1, [shardOf(batchId)], []);
+    void settler.settleJob(jobId(other, 1), text).catch(() => undefined);
+    deliver(1);
+    await clock.pass(0);
+    hold();
+    deliver(...Array.from({ length: 3 * burstJobsMax }, (_, i) => i + 2));
+    await clock.pass(burstRestMs);
+    expect(done).toHaveLength(1 + 3 * burstJobsMax);
   });
 
   it('does not hold back in a burst while somebody waits', async () => {
