@@ -57,6 +57,7 @@ test('a batch from its generation to its end, as sender, receivers and strangers
   await under.books.confirm(id, 'sender');
   expect(await under.settle([claimed(id, 1, 1, 'ann')])).toMatchObject({ isHeard: true });
   // Nobody of this batch listens.
+  await under.deposit('quiet', 10);
   const quiet = await under.active('quiet', { count: 2, total: 10 });
   expect(await under.settle([claimed(quiet, 1, 1, 'bob')])).toMatchObject({ isHeard: false });
   await under.settle([claimed(id, 2, 2, 'bob', 4), opened(id, 3, 1, 'ann', 6)]);
