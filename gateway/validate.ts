@@ -36,16 +36,13 @@ function fieldName(path: readonly PropertyKey[], key?: string): string {
 }
 
 /** zod's issues as field errors: the first of each field, and one for each unknown key. */
-function fromIssues(issues: readonly z.core.$ZodIssue[]): FieldError[] {
+function fromIssues(issues: readonly z.core.$ZodIssue[], unknownField: string): FieldError[] {
   const found: FieldError[] = [];
   const named = new Set<string>();
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        found.push({
-          field: fieldName(issue.path, key),
-          message: 'is not a field of this request',
-        });
+        found.push({ field: fieldName(issue.path, key), message: unknownField });
       }
     } else {
       const field = fieldName(issue.path);
@@ -71,7 +68,11 @@ export function checkBody<T>(spec: BodySpec<T>, raw: unknown, errors: FieldError
   }
   const fields = raw as Readonly<Record<string, unknown>>;
   const result = (spec.pick?.(fields) ?? spec.schema).safeParse(fields);
-  if (!result.success) errors.push(...fromIssues(result.error.issues));
+  const unknownField =
+    spec.pick === undefined
+      ? 'is not a field of this request'
+      : 'is not a field of this request, or not beside the others';
+  if (!result.success) errors.push(...fromIssues(result.error.issues, unknownField));
   const related = spec.relate?.(fields) ?? [];
   errors.push(...related);
   return result.success && related.length === 0 ? result.data : undefined;
