@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { shardCount } from '../../engine/limits.ts';
+import { leaseBeatMs, shardCount } from '../../engine/limits.ts';
 import { assertDocumented, harness, specOf } from '../gateway/harness.ts';
 
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
@@ -200,10 +200,8 @@ export async function activeBatch(
   const confirmed = await sender.post(`/v1/batches/${id}/confirm`);
   if (confirmed.status !== 200) throw new Error(`not confirmed: ${JSON.stringify(confirmed.body)}`);
   for (let i = 0; i < receivers.length; i += 10_000) {
-    const extended = await sender.post(`/v1/batches/${id}/audience`, {
-      channel: 'group',
-      receivers: receivers.slice(i, i + 10_000),
-    });
+    const audience = { channel: 'group', receivers: receivers.slice(i, i + 10_000) };
+    const extended = await sender.post(`/v1/batches/${id}/audience`, audience);
     if (extended.status !== 200) throw new Error(`no audience: ${JSON.stringify(extended.body)}`);
   }
   return id;
@@ -215,7 +213,7 @@ export async function untilServing(node: TestServer, shards: number): Promise<vo
   while (!line.test(await (await fetch(`${node.url}/metrics`)).text())) await sleep(50);
 }
 
-/** Processes on one database that know each other; each serves its part of the shards already. */
+/** Processes on one database; each serves its part of the shards, and knows that the others serve theirs. */
 export async function startNodes(
   names: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -227,5 +225,7 @@ export async function startNodes(
     nodes.push(await startServer({ ...env, PORT: port, NODE_ID: name, NODE_URL: url }));
   }
   for (const node of nodes) await untilServing(node, shardCount / nodes.length);
+  // Who has a shard they learn from each other with their heartbeats; until then an answer may be `unknown`.
+  await sleep(3 * leaseBeatMs);
   return nodes;
 }
