@@ -158,8 +158,9 @@ export const settleBytesMax = 4_000_000;
 /** An owner's next transaction begins so long after its last one, or as soon as so many payload bytes wait. */
 export const settleRestMs = 250;
 export const settleEnoughBytes = 1_000_000;
-/** Settling stands back while this many payload bytes wait and more keep coming, for so long at most; see burst.ts. */
+/** Settling stands back while so many payload bytes or jobs wait and more keep coming, for so long at most; see burst.ts. */
 export const burstBytesMin = 128_000;
+export const burstJobsMin = 64;
 export const burstMsMax = 10_000;
 export const burstRestMs = 1_250;
 /** What a transaction settles meanwhile. */

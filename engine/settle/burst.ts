@@ -3,7 +3,7 @@
  * them, and every settle transaction takes cores from those who are being answered; what is acknowledged is safe in
  * the journal. So while the journal keeps filling, only a little is settled now and then, for a bounded time.
  */
-import { burstBytesMin, burstMsMax, settleConcurrency } from '../limits.ts';
+import { burstBytesMin, burstJobsMin, burstMsMax } from '../limits.ts';
 
 export class Burst {
   readonly #bytesMin: number;
@@ -21,8 +21,9 @@ export class Burst {
     if (jobs === undefined) return;
     const isGrowing = jobs > this.#jobs;
     this.#jobs = jobs;
-    if (jobs * jobBytes < this.#bytesMin) {
-      if (jobs <= settleConcurrency) this.#startedAt = undefined;
+    // A crowd at few batches makes few large jobs, one that does many things makes many small ones.
+    if (jobs < burstJobsMin && jobs * jobBytes < this.#bytesMin) {
+      this.#startedAt = undefined;
       return;
     }
     this.#startedAt ??= now;

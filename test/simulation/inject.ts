@@ -158,7 +158,9 @@ const injections: Record<MomentKind, Inject> = {
     const batch = batches[draw % batches.length];
     const process = someProcess(world, draw >> 4);
     if (batch === undefined || process === undefined || isFragile(world)) return false;
-    process.ask(batch.params.id, { kind: 'nonsense' } as never, 'nobody', () => undefined);
+    const nonsense = { kind: 'nonsense' } as never;
+    world.nonsense.add(nonsense);
+    process.ask(batch.params.id, nonsense, 'nobody', () => world.nonsense.delete(nonsense));
     return true;
   },
 };
@@ -181,7 +183,7 @@ function shardsAreSettled(world: World): boolean {
  * nobody is taking shards over: what else a roll-back destroys, nobody can know.
  */
 function rollBack(world: World, image: FakeImage): boolean {
-  if (isFragile(world) || !shardsAreSettled(world)) return false;
+  if (isFragile(world) || world.nonsense.size > 0 || !shardsAreSettled(world)) return false;
   const jobs = world.journal.controls.jobs();
   const gone = jobs.filter((id) => !image.jobs.has(id) && !world.isSettled(id));
   if (gone.some((id) => !world.isHeldByOwner(id))) return false;

@@ -45,6 +45,8 @@ export class World {
   readonly later: (delayMs: number, run: () => void) => Timer;
   /** Jobs told durable that a roll-back took away, until their owner has added them again. */
   readonly rolledBack = new Set<string>();
+  /** Commands on their way that end the owner they reach. */
+  readonly nonsense = new Set<object>();
   readonly #threadOf = new Map<number, Thread>();
   readonly #endedNumbers = new Set<number>();
   /** Every job that was ever in the journal, in the order kept. */

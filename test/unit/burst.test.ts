@@ -1,9 +1,9 @@
 /** When settling stands back, and when it no longer may. */
 import { expect, it } from 'vitest';
-import { burstBytesMin, burstMsMax } from '../../engine/limits.ts';
+import { burstBytesMin, burstJobsMin, burstMsMax } from '../../engine/limits.ts';
 import { Burst } from '../../engine/settle/burst.ts';
 
-const jobBytes = 1_000;
+const jobBytes = 4_000;
 const least = burstBytesMin / jobBytes;
 
 it('is on while a large journal grows', () => {
@@ -16,8 +16,13 @@ it('is on while a large journal grows', () => {
   expect(burst.isOn).toBe(true);
 });
 
-it('counts bytes: few jobs of many claims are a crowd, too', () => {
+it('counts bytes and jobs: few of many claims are a crowd, and so are many of few', () => {
   const burst = new Burst();
+  burst.note(burstJobsMin - 1, 40, 0);
+  expect(burst.isOn).toBe(false);
+  burst.note(burstJobsMin, 40, 0);
+  expect(burst.isOn).toBe(true);
+  burst.note(0, 40, 0);
   burst.note(10, burstBytesMin / 10 - 1, 0);
   expect(burst.isOn).toBe(false);
   burst.note(11, burstBytesMin / 10, 1_000);
